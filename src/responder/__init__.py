@@ -1,0 +1,1 @@
+"""Responder: a familiar HTTP service framework for Python."""

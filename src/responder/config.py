@@ -1,0 +1,51 @@
+"""Frozen records of options. Each checks itself once, when it is made, and says what is wrong.
+
+Flat keywords of `API` stay flat; whatever has several values of its own is a record here, so that the
+constructor never becomes a wall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .errors import ConfigurationError
+
+
+def _require_positive_integers(record: Limits | Threads) -> None:
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            name = f"{type(record).__name__}({field.name}={value!r})"
+            raise ConfigurationError(f"{name} must be a whole number of 1 or more.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may send at most. Beyond it the answer is a 4xx, whichever way the bytes came.
+
+    - `body`: bytes of a request body, declared or chunked (413). Default 16 MiB.
+    - `query_pairs`: pairs in a query string (400). Default 1000.
+    - `cookies`: cookies in one request (400). Default 150.
+    """
+
+    body: int = 16 * 1024 * 1024
+    query_pairs: int = 1000
+    cookies: int = 150
+
+    def __post_init__(self) -> None:
+        _require_positive_integers(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threads:
+    """The worker threads of sync views.
+
+    - `workers`: threads at most, started on demand. Default 40.
+    - `queue`: calls that may wait for a thread; one more is a 503 with `Retry-After`. Default 1000.
+    """
+
+    workers: int = 40
+    queue: int = 1000
+
+    def __post_init__(self) -> None:
+        _require_positive_integers(self)
