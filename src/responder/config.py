@@ -26,11 +26,13 @@ class Limits:
     - `body`: bytes of a request body, declared or chunked (413). Default 16 MiB.
     - `query_pairs`: pairs in a query string (400). Default 1000.
     - `cookies`: cookies in one request (400). Default 150.
+    - `depth`: arrays and objects inside each other in a JSON body (400). Default 100.
     """
 
     body: int = 16 * 1024 * 1024
     query_pairs: int = 1000
     cookies: int = 150
+    depth: int = 100
 
     def __post_init__(self) -> None:
         _require_positive_integers(self)

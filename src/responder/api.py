@@ -1,0 +1,225 @@
+"""API: what a user makes one of, and the ASGI application that a server calls.
+
+It is the root of all routers, so that its decorators are theirs. A request costs a look-up and a call: pipelines are composed
+when the table is built, and the table is built whole, at start-up or at the first request after a change.
+"""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import status_codes
+from .config import Limits, Threads
+from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
+from .handling.in_flight import Boards
+from .handling.lifespan import Lifespan
+from .handling.steps import around_steps, hook_step
+from .handling.table import Entry, Table, compose_route
+from .routing.converters import BUILT_IN, make_converter
+from .routing.pattern import parse_pattern
+from .routing.route import HookEntry, Route
+from .routing.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from .routing.converters import Converter
+    from .testing import AsyncClient, Session
+    from .types import Receive, Scope, Send
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class API(Router):
+    """A service: `api = responder.API()`, then `@api.route("/hello")` on a view that takes `(req, resp)`.
+
+    - `debug`: a traceback page for clients on this machine.
+    - `lifespan`: an async context manager function of the API; what it yields as a mapping goes to `api.state`.
+    - `limits`: what a client may send at most.
+    - `threads`: how many worker threads sync views have.
+    """
+
+    status_codes = status_codes
+
+    def __init__(
+        self,
+        *,
+        debug: bool = False,
+        lifespan: Callable[[API], AbstractAsyncContextManager[Any]] | None = None,
+        limits: Limits | None = None,
+        threads: Threads | None = None,
+    ) -> None:
+        super().__init__()
+        self.debug = debug
+        self.limits = limits or Limits()
+        self.state = SimpleNamespace()
+        self.log = logging.getLogger("responder")
+        self._boards = Boards(threads or Threads())
+        self._lifespan = Lifespan(lifespan)
+        self._converters: dict[str, Converter] = dict(BUILT_IN)
+        self._entries: list[Entry] = []
+        self._claims: dict[tuple[Any, ...], dict[str, Route]] = {}
+        self._table: Table | None = None
+        self._session: Session | None = None
+
+    # Serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event of a server (ASGI 3)."""
+        if scope["type"] != "http":
+            await self._serve_other(scope, receive, send)
+            return
+        table = self._table or self._build_table()
+        methods = table.literals.get(scope.get("raw_path"))
+        if methods is not None and scope["method"] in methods and not scope.get("root_path"):
+            await methods[scope["method"]](scope, receive, send, ())
+        else:
+            pipeline, values = table.find(scope)
+            await pipeline(scope, receive, send, values)
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._build_table()
+            await self._lifespan.serve(self, scope, receive, send, self._boards.drain)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise ConfigurationError(f"An API serves http and lifespan, not {scope['type']!r}.")
+
+    def _build_table(self) -> Table:
+        self._table = Table(self._entries, self, self._boards)
+        return self._table
+
+    def begin_drain(self, grace: float) -> None:
+        """Let what is in flight end within `grace` seconds; the server calls this, on its loop, when it is told to stop."""
+        self._boards.begin_drain(grace)
+
+    def run(  # noqa: PLR0913 - the options of a server stay flat keywords
+        self,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        workers: int = 1,
+        reload: bool = False,
+        debug: bool | None = None,
+        server: str = "granian",
+        **options: Any,
+    ) -> None:
+        """Serve until Ctrl-C or SIGTERM: on `127.0.0.1:5042`, or on `0.0.0.0:$PORT` where `PORT` is set.
+
+        `server` is `"granian"` or `"uvicorn"`; what it takes besides goes through as `options`.
+        """
+        from .serving import serve  # noqa: PLC0415 - the server loads when it is used
+
+        serve(self, host=host, port=port, workers=workers, reload=reload, debug=debug, server=server, **options)
+
+    # Testing
+
+    @property
+    def requests(self) -> Session:
+        """A `requests.Session` on this API, in process: `api.requests.get("/hello")`."""
+        if self._session is None:
+            self._session = self.session()
+        return self._session
+
+    def session(self, *, raise_exceptions: bool = True, base_url: str = "http://;") -> Session:
+        """Give a new `requests.Session` on this API; `raise_exceptions=False` gives 500s instead of exceptions."""
+        from .testing import session  # noqa: PLC0415 - the test client loads when it is used
+
+        return session(self, raise_exceptions=raise_exceptions, base_url=base_url)
+
+    def client(self, *, raise_exceptions: bool = True, base_url: str = "http://;") -> AsyncClient:
+        """Give an `httpx2.AsyncClient` on this API with live streams: `async with api.client() as client`."""
+        from .testing import client  # noqa: PLC0415 - the test client loads when it is used
+
+        return client(self, raise_exceptions=raise_exceptions, base_url=base_url)
+
+    # Routes
+
+    def add_converter(self, name: str, parse: Callable[[str], Any], format: Callable[[Any], str] = str) -> None:  # noqa: A002 - the pair of `parse`
+        """Make `{value:name}` work in paths: `parse(text)` raises `ValueError` where it does not match.
+
+        `format(value)` is its reverse, for `url_for`. Raises `ConfigurationError`, also for a name that is taken.
+        """
+        if name in self._converters:
+            raise ConfigurationError(f"Converter {name!r} is there already; choose another name.")
+        self._converters[name] = make_converter(name, parse, format)
+
+    def url_for(self, view: Callable[..., Any] | str, /, **params: Any) -> str:
+        """Give the path of a view or of a route's name, with its parameters filled in and percent-encoded.
+
+        Raises `RouteNotFoundError` when there is none, or when the parameters do not fit.
+        """
+        found = [entry.pattern for entry in self._entries if entry.pattern is not None and _is_meant(entry.route, view)]
+        if not found:
+            shown = repr(view) if isinstance(view, str) else getattr(view, "__qualname__", repr(view))
+            raise RouteNotFoundError(f"No route has the view or name {shown}. Names: {self._listed_names()}.")
+        fitting = [pattern for pattern in found if set(pattern.names) == set(params)]
+        return (fitting or found)[0].format(params)
+
+    def _listed_names(self) -> str:
+        return ", ".join(sorted({_name(route) for route in self.routes})) or "none"
+
+    def _admit(self, routes: Sequence[Route]) -> None:
+        claims = {shape: dict(methods) for shape, methods in self._claims.items()}
+        for route in routes:
+            entry = self._read(route)
+            served = compose_route(entry, self, self._boards)
+            _claim(claims.setdefault(_shape(entry), {}), route, served)
+        self._claims = claims
+
+    def _keep(self, routes: Sequence[Route]) -> None:
+        super()._keep(routes)
+        self._entries.extend(self._read(route) for route in routes)
+        self._changed()
+
+    def _read(self, route: Route) -> Entry:
+        """Read a route's path; a default route may have none."""
+        return Entry(route, parse_pattern(route.path, self._converters) if route.path or not route.default else None)
+
+    def _changed(self) -> None:
+        self._table = None
+
+    def _admit_hook(self, function: Callable[..., Any], *, is_around: bool) -> None:
+        if is_around:
+            around_steps(HookEntry(function))
+        else:
+            hook_step(HookEntry(function))
+
+    # Life
+
+    def on_event(self, event: str) -> Callable[[F], F]:
+        """Run a function at `"startup"` or `"shutdown"`: `@api.on_event("startup")`. It may be async."""
+
+        def declare(function: F) -> F:
+            self._lifespan.add(event, function)
+            return function
+
+        return declare
+
+
+def _shape(entry: Entry) -> tuple[Any, ...]:
+    return ("default",) if entry.pattern is None else entry.pattern.shape
+
+
+def _claim(taken: dict[str, Route], route: Route, methods: Iterable[str]) -> None:
+    """Note that a route serves these methods of a path. Raises `DuplicateRoute` where another one does."""
+    for method in sorted(methods):
+        if method in taken:
+            first = taken[method]
+            raise DuplicateRoute(
+                f"{method} {route.path!r} is declared twice: at {first.place} as {first.path!r}, and at {route.place}."
+            )
+        taken[method] = route
+
+
+def _name(route: Route) -> str:
+    return route.name or getattr(route.endpoint, "__name__", type(route.endpoint).__name__)
+
+
+def _is_meant(route: Route, view: Callable[..., Any] | str) -> bool:
+    return _name(route) == view if isinstance(view, str) else route.endpoint == view

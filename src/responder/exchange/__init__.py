@@ -1,0 +1,1 @@
+"""One request and one response: what a view holds, and how it leaves."""

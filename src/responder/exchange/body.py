@@ -1,0 +1,135 @@
+"""The body of a request: one reader over `receive()`, shared with the watch for a client that leaves.
+
+ASGI allows one `receive()` at a time. A short request calls it only for its body; for a long one the watch holds it, and the
+reader takes the body from what the watch has met. A queue of one message keeps a body that nobody reads from growing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from ..types import Message, Receive, Scope
+
+Failure = TypeVar("Failure", bound=Exception)
+
+DISCONNECT: Message = {"type": "http.disconnect"}
+
+
+class Body:
+    """Reads the body once, in order, within `limit` bytes, and remembers how reading ended."""
+
+    is_disconnected = False
+    _received = 0
+    _is_complete = False
+    _is_receiving = False
+    _is_started = False
+    _content: bytes | None = None
+    _failure: Exception | None = None
+    _watched: asyncio.Queue[Message] | None = None
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._declared = _declared_length(scope)
+
+    async def read(self) -> bytes:
+        """Give the whole body; the second call gives the same bytes.
+
+        Raises `ContentTooLarge` (413), `DecodeError` (400) for a body that breaks off, `ClientDisconnected`.
+        """
+        if self._content is None:
+            self._start()
+            content = await self._next_chunk()
+            if not self._is_complete:
+                content = b"".join([content, *[chunk async for chunk in self._rest()]])
+            self._content = content
+        return self._content
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Give the body as it arrives. A body that was read before comes from memory, in one piece."""
+        if self._content is not None:
+            yield self._content
+            return
+        self._start()
+        async for chunk in self._rest():
+            yield chunk
+
+    async def _rest(self) -> AsyncIterator[bytes]:
+        while not self._is_complete:
+            if chunk := await self._next_chunk():
+                yield chunk
+
+    def _start(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._is_started:
+            raise RuntimeError(
+                "The body was streamed, or another task reads it. To use it twice, await `req.content` first."
+            )
+        self._is_started = True
+        if self._declared is not None and self._declared > self._limit:
+            raise self._fail(ContentTooLarge(self._limit))
+
+    async def _next_chunk(self) -> bytes:
+        message = await self._next_message()
+        if message["type"] == "http.disconnect":
+            self.is_disconnected = True
+            raise self._fail(ClientDisconnected("The client disconnected before its body had arrived."))
+        chunk: bytes = message.get("body", b"")
+        self._received += len(chunk)
+        if self._received > self._limit:
+            raise self._fail(ContentTooLarge(self._limit))
+        self._is_complete = not message.get("more_body", False)
+        if self._is_complete and self._declared is not None and self._received < self._declared:
+            raise self._fail(DecodeError(f"The body ended after {self._received} of {self._declared} bytes."))
+        return chunk
+
+    async def _next_message(self) -> Message:
+        if self._watched is not None:
+            return DISCONNECT if self.is_disconnected else await self._watched.get()
+        self._is_receiving = True
+        try:
+            return await self._receive()
+        except (OSError, RuntimeError, ValueError) as error:  # granian's word for a chunk that is malformed
+            raise self._fail(DecodeError("The body broke off, or its chunks are malformed.")) from error
+        finally:
+            self._is_receiving = False
+
+    def _fail(self, error: Failure) -> Failure:
+        self._failure = error
+        return error
+
+    @property
+    def can_watch(self) -> bool:
+        """Whether a watch may start: nobody is inside `receive()` and no watch has started before."""
+        return self._watched is None and not self._is_receiving
+
+    async def watch(self, when_gone: Callable[[], object]) -> None:
+        """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
+        self._watched = queue = asyncio.Queue(maxsize=1)
+        message: Message = {}
+        while message.get("type") != "http.disconnect":
+            try:
+                message = await self._receive()
+            except (OSError, RuntimeError, ValueError):
+                message = DISCONNECT
+            if message["type"] != "http.disconnect":
+                await queue.put(message)
+        self.is_disconnected = True
+        if queue.empty():
+            queue.put_nowait(message)
+        when_gone()
+
+
+def _declared_length(scope: Scope) -> int | None:
+    """Give the declared Content-Length. What is no number is left to the count of what arrives (RFC 9112 section 6.3)."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) < 19 else None
+    return None

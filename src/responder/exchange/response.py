@@ -1,0 +1,363 @@
+"""The response that a view fills: plain attributes, turned into messages by the emitter when all is done.
+
+What is unset lives on the class, so that a new response costs one attribute. The body stays a value until it is emitted,
+so that an after hook may still change `resp.media`; the last body that was set wins, whichever attribute set it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from .. import status_codes
+from ..errors import HTTPError, Problem, UnsafeRedirect
+from ..http.conditional import evaluate_preconditions, format_etag
+from ..http.cookies import ResponseCookies
+from ..http.dates import format_http_date
+from ..http.headers import ResponseHeaders
+from ..http.negotiation import parse_media_type
+from ..http.url import encode_location, is_same_site
+from ..media.json import encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable
+    from datetime import datetime
+
+    from ..http.cookies import CookieAttributes
+    from ..types import RawHeader
+    from .request import Request
+
+    Chunks = AsyncIterable[bytes | str] | Iterable[bytes | str]
+    Streamed = TypeVar("Streamed", bound=Callable[[], Chunks] | Chunks)
+
+TEXT: RawHeader = (b"content-type", b"text/plain; charset=utf-8")
+HTML: RawHeader = (b"content-type", b"text/html; charset=utf-8")
+JSON: RawHeader = (b"content-type", b"application/json")
+PROBLEM: RawHeader = (b"content-type", b"application/problem+json")
+BYTES: RawHeader = (b"content-type", b"application/octet-stream")
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class Response:
+    """What the service answers: `resp` in `view(req, resp)`."""
+
+    is_set = False
+    """Whether a status or a body was set: what a before hook does to end the request."""
+
+    is_plain = True
+    """Whether there is nothing but a status, a body and its content type, which is all the emitter then looks at."""
+
+    status: int | None = None
+    body: Any = None
+    encode: Callable[[Any], bytes] | None = None
+    content_type: RawHeader | None = None
+    chunks: Chunks | None = None
+    tasks: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...] = ()
+    _encoding = "utf-8"
+    _headers: ResponseHeaders | None = None
+    _cookies: ResponseCookies | None = None
+    _etag: str | None = None
+    _last_modified: datetime | None = None
+
+    def __init__(self, req: Request) -> None:
+        self.req = req
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code}>"
+
+    def reset(self, fields: Iterable[RawHeader]) -> None:
+        """Forget everything that was set, and start again from these header fields."""
+        req = self.req
+        self.__dict__.clear()
+        self.req = req
+        if fields:
+            self.headers.raw.extend(fields)
+
+    @property
+    def status_code(self) -> int:
+        """The status, 200 unless set. Raises `ValueError` for what is not 200 to 599."""
+        return self.status or 200
+
+    @status_code.setter
+    def status_code(self, status: int) -> None:
+        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+            raise ValueError(f"A response has a status code from 200 to 599, not {status!r}.")
+        self.status = int(status)
+        self.is_set = True
+
+    # The body, one of these
+
+    @property
+    def text(self) -> str:
+        """The body as text; setting it sends `text/plain`."""
+        return self.content.decode(self.encoding)
+
+    @text.setter
+    def text(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"resp.text takes a str, not {_a(text)}. For bytes use resp.content, for data resp.media.")
+        self.body = text
+        self.encode = str.encode
+        self.content_type = TEXT
+        self.chunks = None
+        self.is_set = True
+
+    @property
+    def html(self) -> str:
+        """The body as text; setting it sends `text/html`."""
+        return self.text
+
+    @html.setter
+    def html(self, html: str) -> None:
+        if not isinstance(html, str):
+            raise TypeError(f"resp.html takes a str, not {_a(html)}.")
+        self._set_body(html, str.encode, HTML)
+
+    @property
+    def content(self) -> bytes:
+        """The body as bytes; setting it sends `application/octet-stream`, or `text/plain` for a `str`."""
+        if self.body is None:
+            return b""
+        if self.encode is str.encode:
+            return self.body.encode(self._encoding)
+        return self.body if self.encode is None else self.encode(self.body)
+
+    @content.setter
+    def content(self, content: bytes | bytearray | memoryview | str) -> None:
+        if isinstance(content, str):
+            self.text = content
+            return
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise TypeError(f"resp.content takes bytes or a str, not {_a(content)}. For data use resp.media.")
+        self._set_body(bytes(content), None, BYTES)
+
+    @property
+    def media(self) -> Any:
+        """The body as the value that it was set to; it is sent as JSON."""
+        return self.body
+
+    @media.setter
+    def media(self, value: Any) -> None:
+        self.body = value
+        self.encode = encode_json
+        self.content_type = JSON
+        self.chunks = None
+        self.is_set = True
+
+    def _set_body(self, body: Any, encode: Callable[[Any], bytes] | None, content_type: RawHeader) -> None:
+        self.body = body
+        self.encode = encode
+        self.content_type = content_type
+        self.chunks = None
+        self.is_set = True
+
+    def stream(self, source: Streamed) -> Streamed:
+        """Send what a generator yields, as it yields: `@resp.stream` on a generator function without parameters.
+
+        Sync generators run on worker threads. Chunks are bytes or str; set `resp.mimetype` for their type. A generator
+        is closed when the client leaves, so that its `finally` runs.
+        """
+        chunks = source() if callable(source) else source
+        if not hasattr(chunks, "__aiter__") and not hasattr(chunks, "__iter__"):
+            raise TypeError(f"resp.stream takes a generator function or an iterable, not {_a(chunks)}.")
+        self._set_body(None, None, self.content_type or BYTES)
+        self.chunks = chunks
+        self.is_plain = False
+        return source
+
+    @property
+    def encoding(self) -> str:
+        """The charset of `text` and `html`, UTF-8 unless set. Raises `LookupError` for one that Python does not know."""
+        return self._encoding
+
+    @encoding.setter
+    def encoding(self, encoding: str) -> None:
+        "".encode(encoding)
+        self._encoding = encoding
+        self.is_plain = False
+
+    @property
+    def mimetype(self) -> str:
+        """The media type without parameters: `resp.mimetype = "text/csv"` after the body was set."""
+        declared = self._headers.get("content-type") if self._headers is not None else None
+        own = self.content_type[1].decode("latin-1") if self.content_type else ""
+        return parse_media_type(declared or own)[0]
+
+    @mimetype.setter
+    def mimetype(self, mimetype: str) -> None:
+        is_text = mimetype.startswith("text/") and ";" not in mimetype
+        self.headers["content-type"] = f"{mimetype}; charset={self.encoding}" if is_text else mimetype
+
+    # Headers
+
+    @property
+    def headers(self) -> ResponseHeaders:
+        """The header fields: a case-insensitive mapping; `add` appends one more of a name.
+
+        Raises `InvalidHeader` where HTTP cannot carry a name or a value. Content-Length is what is sent, whatever is set.
+        """
+        if self._headers is None:
+            self._headers = ResponseHeaders()
+            self.is_plain = False
+        return self._headers
+
+    @property
+    def cookies(self) -> ResponseCookies:
+        """The cookies to set: `resp.cookies["hello"] = "world"`, with the safe defaults of `set_cookie`."""
+        if self._cookies is None:
+            self._cookies = ResponseCookies()
+            self.is_plain = False
+        return self._cookies
+
+    @property
+    def fields(self) -> list[RawHeader]:
+        """Every header field and cookie that was set, as ASGI carries them."""
+        fields = [] if self._headers is None else self._headers.raw
+        return fields if self._cookies is None else fields + self._cookies.raw
+
+    def set_cookie(self, key: str, value: str = "", **attributes: Unpack[CookieAttributes]) -> None:
+        """Set a cookie: `expires`, `max_age`, `domain`, `path`, `secure`, `httponly`, `samesite`, `partitioned`.
+
+        Defaults: for the session, path `/`, `HttpOnly`, `SameSite=Lax`. Raises `InvalidCookie` (RFC 6265bis).
+        """
+        self.cookies.set(key, value, **attributes)
+
+    def delete_cookie(
+        self, key: str, *, domain: str | None = None, path: str | None = "/", secure: bool = False
+    ) -> None:
+        """Make the browser forget a cookie; `domain` and `path` are those it was set with."""
+        self.cookies.delete(key, domain=domain, path=path, secure=secure)
+
+    def cache_control(self, **directives: bool | int | str) -> None:
+        """Set Cache-Control (RFC 9111 section 5.2.2): `resp.cache_control(public=True, max_age=60)`. False leaves out."""
+        parts = []
+        for name, value in directives.items():
+            directive = name.replace("_", "-")
+            if value is not False:
+                parts.append(directive if value is True else f"{directive}={value}")
+        self.headers["cache-control"] = ", ".join(parts)
+
+    def vary(self, *names: str) -> None:
+        """Add request header names on which the answer depends to `Vary` (RFC 9110 section 12.5.5)."""
+        present = [name for name in self.headers.get("vary", "").split(", ") if name]
+        known = {name.lower() for name in present}
+        present += [name for name in dict.fromkeys(names) if name.lower() not in known]
+        self.headers["vary"] = ", ".join(present)
+
+    # Validators
+
+    @property
+    def etag(self) -> str | None:
+        """The entity-tag: `resp.etag = "v42"`, `'W/"v42"'` for a weak one. A request that has it gets a 304.
+
+        For a method that changes something, call `check_preconditions` before changing it.
+        """
+        return self._etag
+
+    @etag.setter
+    def etag(self, tag: str) -> None:
+        self._etag = self.headers["etag"] = format_etag(tag)
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """When the representation changed last: an aware datetime. A request that is as new gets a 304."""
+        return self._last_modified
+
+    @last_modified.setter
+    def last_modified(self, moment: datetime) -> None:
+        self.headers["last-modified"] = format_http_date(moment)
+        self._last_modified = moment
+
+    @property
+    def has_validators(self) -> bool:
+        """Whether `etag` or `last_modified` was set."""
+        return self._etag is not None or self._last_modified is not None
+
+    def evaluate(self) -> int | None:
+        """Give 304 or 412 when the request's conditions say so (RFC 9110 section 13.2.2), else None."""
+        headers = self.req.headers
+        return evaluate_preconditions(
+            self.req.method,
+            if_match=headers.get("if-match"),
+            if_none_match=headers.get("if-none-match"),
+            if_modified_since=headers.get("if-modified-since"),
+            if_unmodified_since=headers.get("if-unmodified-since"),
+            etag=self._etag,
+            last_modified=self._last_modified,
+        )
+
+    def check_preconditions(self) -> None:
+        """Raise a 412 when `If-Match` or its kin do not hold for the `etag` and `last_modified` set so far.
+
+        Call it in a PUT, PATCH or DELETE before the change, so that two clients cannot overwrite each other.
+        """
+        if self.evaluate() == status_codes.HTTP_412:
+            raise HTTPError(412, "The resource has changed since it was read.")
+
+    # Whole answers
+
+    def redirect(
+        self,
+        location: str,
+        *,
+        permanent: bool = False,
+        status_code: int | None = None,
+        allow_external: bool = False,
+    ) -> None:
+        """Send the client elsewhere: 307, or 308 when `permanent`; any redirect as `status_code`.
+
+        A target on another site raises `UnsafeRedirect` unless `allow_external=True`, so that a target which a client
+        chose cannot lead away. Raises `ValueError` for a location with control characters, or another status.
+        """
+        status = status_code or (308 if permanent else 307)
+        if status not in REDIRECTS:
+            raise ValueError(f"A redirect has one of the statuses {sorted(REDIRECTS)}, not {status}.")
+        if not allow_external and not self._stays_on_site(location):
+            raise UnsafeRedirect(
+                f"{location[:200]!r} leads to another site. Where that is meant, pass allow_external=True."
+            )
+        self.headers["location"] = encode_location(location)
+        self.status_code = status
+
+    def _stays_on_site(self, location: str) -> bool:
+        if is_same_site(location, scheme="http", host="", port=None):  # relative: no need of a Host header
+            return True
+        url = self.req.url
+        return is_same_site(location, scheme=url.scheme, host=url.host, port=url.port)
+
+    def created(self, media: Any = None, *, location: str | None = None) -> None:
+        """Answer 201 (RFC 9110 section 15.3.2) with the new resource and where it is."""
+        self.status_code = 201
+        if media is not None:
+            self.media = media
+        if location is not None:
+            self.headers["location"] = encode_location(location)
+
+    def no_content(self) -> None:
+        """Answer 204 (RFC 9110 section 15.3.5), without a body."""
+        self._set_body(None, None, BYTES)
+        self.status_code = 204
+
+    def problem(self, status: int, *, title: str | None = None, detail: str | None = None, **members: Any) -> None:
+        """Answer with a problem document (RFC 9457); `type`, `instance` and members of your own as keywords."""
+        self.set_problem(Problem(status, title=title, detail=detail, **members))
+
+    def set_problem(self, error: HTTPError) -> None:
+        """Answer with the problem document of an error, its status and its headers."""
+        self._set_body(error.document(), encode_json, PROBLEM)
+        self.status_code = error.status
+        if error.headers:
+            self.headers.update(error.headers)
+
+    def background(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run `function(*args)` after the response is sent: a sync one on a worker thread, an async one as a task.
+
+        It does not run when the request fails; what it raises is logged; a shutdown waits for it.
+        """
+        if not callable(function):
+            raise TypeError(f"resp.background takes a function and its arguments, not {_a(function)}.")
+        self.tasks = (*self.tasks, (function, args))
+
+
+def _a(value: object) -> str:
+    return f"{value!r:.80}, of type {type(value).__name__}"

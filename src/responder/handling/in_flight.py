@@ -1,0 +1,158 @@
+"""The in-flight table of one event loop: live requests, worker threads, work after responses.
+
+A short request pays for one entry. Whatever costs more happens in a sweep, four times a second while there are entries: a
+request found by two sweeps gets a watch that cancels its view when the client leaves. The drain reads the same table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import ServiceUnavailable
+from .threads import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..config import Threads
+    from ..exchange.request import Request
+
+log = logging.getLogger("responder")
+
+SWEEP_SECONDS: Final = 0.25
+DRAIN_SECONDS: Final = 10.0
+"""How long a shutdown waits for what is in flight when the server names no grace period."""
+
+_POLL_SECONDS: Final = 0.02
+_FULL_SECONDS: Final = 0.1
+
+
+class Board:
+    """What one event loop has under way for one API."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, threads: Threads) -> None:
+        self.loop = loop
+        self.live: dict[Request, asyncio.Task[Any] | None] = {}
+        self.is_armed = False
+        self.work: set[asyncio.Task[None]] = set()
+        self._threads = threads
+        self._pool: WorkerPool | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen: set[Request] = set()
+
+    @property
+    def pool(self) -> WorkerPool:
+        """The worker threads, made at the first call that needs them."""
+        if self._pool is None:
+            self._pool = WorkerPool(self.loop, self._threads.workers, self._threads.queue)
+        return self._pool
+
+    def arm(self) -> None:
+        """Start sweeping; it ends by itself when a sweep finds the table empty."""
+        self.is_armed = True
+        self._timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
+
+    def sweep(self) -> None:
+        """Watch over the requests that were here at the last sweep already."""
+        for req in self._seen.intersection(self.live):
+            req.watch(self.live[req])
+        self._seen = set(self.live)
+        if self.live:
+            self.arm()
+        else:
+            self.is_armed = False
+
+    def start(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Run `function(*args)` beside the requests; a drain waits for it."""
+        task = self.loop.create_task(self._run(function, args))
+        self.work.add(task)
+        task.add_done_callback(self.work.discard)
+
+    async def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        try:
+            result = await self._call(function, args)
+            if hasattr(result, "__await__"):
+                await result
+        except Exception:  # background work: nobody is left to whom it could be raised
+            log.exception("Background function %s failed.", getattr(function, "__qualname__", repr(function)))
+
+    async def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Call on a worker thread, where a coroutine function only makes its coroutine; wait while the queue is full."""
+        while True:
+            try:
+                future = self.pool.submit(function, *args)
+            except ServiceUnavailable:
+                await asyncio.sleep(_FULL_SECONDS)
+            else:
+                return await future
+
+    def begin_drain(self, grace: float) -> None:
+        """End what is in flight after `grace` seconds; `drain` then waits no longer either."""
+        self._deadline = self.loop.time() + grace
+        self.loop.call_later(grace, self._end_requests)
+
+    async def drain(self) -> None:
+        """Wait for requests and background work, cancel what outlasts the grace period, end the threads."""
+        deadline = self.loop.time() + DRAIN_SECONDS if self._deadline is None else self._deadline
+        while (self.live or self.work) and self.loop.time() < deadline:
+            await asyncio.sleep(_POLL_SECONDS)
+        await self._cancel_rest()
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close(max(deadline - self.loop.time(), _POLL_SECONDS))
+        if self._timer is not None:
+            self._timer.cancel()
+            self.is_armed = False
+
+    def _end_requests(self) -> set[asyncio.Task[Any]]:
+        """Cancel every request but the one that asks; give their tasks."""
+        ended = {
+            req: task
+            for req, task in self.live.items()
+            if task is not None and task is not asyncio.current_task(self.loop)
+        }
+        if ended:
+            log.warning("Ending %d requests that outlast the grace period.", len(ended))
+        for req, task in ended.items():
+            req.end(task)
+        return set(ended.values())
+
+    async def _cancel_rest(self) -> None:
+        rest: set[asyncio.Task[Any]] = self._end_requests() | self.work
+        if self.work:
+            log.warning("Ending %d background functions that outlast the grace period.", len(self.work))
+        for task in self.work:
+            task.cancel()
+        if rest:
+            await asyncio.wait(rest, timeout=1)
+
+
+class Boards:
+    """The boards of one API by event loop; those of closed loops go when a new one comes."""
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+        self._by_loop: dict[asyncio.AbstractEventLoop, Board] = {}
+        self.get = self._by_loop.get
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> Board:
+        """Give the board of a loop, a new one when it has none."""
+        if loop not in self._by_loop:
+            for closed in [known for known in self._by_loop if known.is_closed()]:
+                del self._by_loop[closed]
+            self._by_loop[loop] = Board(loop, self._threads)
+        return self._by_loop[loop]
+
+    def begin_drain(self, grace: float) -> None:
+        """Let what the running loop has in flight end within `grace` seconds."""
+        self.open(asyncio.get_running_loop()).begin_drain(grace)
+
+    async def drain(self) -> None:
+        """Wait for what the running loop has in flight, then forget the loop."""
+        loop = asyncio.get_running_loop()
+        if (board := self.get(loop)) is not None:
+            await board.drain()
+            del self._by_loop[loop]

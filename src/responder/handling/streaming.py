@@ -1,0 +1,55 @@
+"""The pieces of a streamed response, from async and sync iterables alike, closed whatever happens."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+    from .in_flight import Board
+
+_END = object()
+
+
+async def iterate(chunks: Any, board: Board) -> AsyncGenerator[Any]:
+    """Give the pieces of an iterable: an async one here, a sync one from worker threads."""
+    if not hasattr(chunks, "__aiter__"):
+        async for chunk in _iterate_in_threads(chunks, board):
+            yield chunk
+        return
+    try:
+        async for chunk in chunks:
+            yield chunk
+    finally:
+        if hasattr(chunks, "aclose"):
+            await chunks.aclose()
+
+
+async def _iterate_in_threads(chunks: Iterable[Any], board: Board) -> AsyncGenerator[Any]:
+    source = _Source(chunks)
+    try:
+        while (chunk := await board.pool.submit(source.take)) is not _END:
+            yield chunk
+    finally:
+        board.start(source.close, ())
+
+
+class _Source:
+    """A sync iterator that may be closed from another thread than the one that is inside it."""
+
+    def __init__(self, chunks: Iterable[Any]) -> None:
+        self._iterator = iter(chunks)
+        self._lock = Lock()
+
+    def take(self) -> Any:
+        """Give the next piece, or `_END`."""
+        with self._lock:
+            return next(self._iterator, _END)
+
+    def close(self) -> None:
+        """Close the iterator, if it can be closed, once nobody is inside it."""
+        with self._lock:
+            if hasattr(self._iterator, "close"):
+                self._iterator.close()

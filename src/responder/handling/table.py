@@ -1,0 +1,122 @@
+"""The table of an API: every route's pipelines, and what answers where there is none. Built whole, then swapped in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..routing.matcher import Matcher, path_segments
+from .failures import Handlers
+from .fallbacks import ANSWER_OPTIONS, REDIRECT, format_allow, mended_location, method_not_allowed, not_found
+from .pipeline import Plan, compose
+from .steps import around_steps, hook_step, view_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..routing.pattern import Pattern
+    from ..routing.route import HookEntry, Route
+    from ..routing.router import Router
+    from ..types import Scope
+    from .in_flight import Boards
+    from .pipeline import Pipeline
+    from .steps import Around, Step
+
+
+class Entry(NamedTuple):
+    """A route and its path as the API reads it; no pattern for a default route without a path."""
+
+    route: Route
+    pattern: Pattern | None
+
+
+class Table:
+    """Finds the pipeline for a request. `literals` is what the API looks into first: raw paths to methods."""
+
+    def __init__(self, entries: Iterable[Entry], api: Any, boards: Boards) -> None:
+        composed = [(entry, compose_route(entry, api, boards)) for entry in entries]
+        # HEAD follows GET, unless a route of its own, wherever that was declared, comes after and replaces it.
+        following = [(entry, {"HEAD": methods["GET"]}) for entry, methods in composed if "GET" in methods]
+        composed = following + composed
+        matcher = Matcher((entry.pattern, methods) for entry, methods in composed if entry.pattern is not None)
+        self.literals = matcher.literals
+        self._find = matcher.find
+        self._default: dict[str, Pipeline] = {}
+        for entry, methods in composed:
+            if entry.route.default:
+                self._default |= methods
+        hooks, handlers = _hooks((api,), None), Handlers((api,))
+        self._not_found = _compose(hooks, handlers, (), not_found(handlers), api, boards)
+        self._not_allowed = _compose(hooks, handlers, ("allow",), method_not_allowed(handlers), api, boards)
+        self._options = _compose(hooks, handlers, ("allow",), ANSWER_OPTIONS, api, boards)
+        self._redirect = _compose(hooks, handlers, ("location",), REDIRECT, api, boards)
+
+    def find(self, scope: Scope) -> tuple[Pipeline, tuple[Any, ...]]:
+        """Give the pipeline for a request and the values of its path's parameters."""
+        segments = path_segments(scope)
+        if segments is None:
+            return self._not_found, ()
+        method: str = scope["method"]
+        allowed: set[str] = set()
+        for methods, values in self._find(segments):
+            if method in methods:
+                return methods[method], values
+            allowed.update(methods)
+        return self._fall_back(scope, segments, allowed)
+
+    def _fall_back(
+        self, scope: Scope, segments: tuple[str, ...], allowed: set[str]
+    ) -> tuple[Pipeline, tuple[Any, ...]]:
+        method: str = scope["method"]
+        if not allowed:
+            if (location := self._mend(scope, segments)) is not None:
+                return self._redirect, (location,)
+            if method in self._default:
+                return self._default[method], ()
+            allowed.update(self._default)
+        if not allowed:
+            return self._not_found, ()
+        return self._options if method == "OPTIONS" else self._not_allowed, (format_allow(allowed),)
+
+    def _mend(self, scope: Scope, segments: tuple[str, ...]) -> str | None:
+        """Give where the same path with or without its trailing slash is, if something is there."""
+        mended = segments[:-1] if segments[-1:] == ("",) else (*segments, "")
+        if next(self._find(mended), None) is None:
+            return None
+        return mended_location(scope)
+
+
+class _Hooks(NamedTuple):
+    """The hooks that a route meets: its routers' from the outermost in, then its own."""
+
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    arounds: tuple[Around, ...]
+
+
+def _hooks(owners: Sequence[Router], route: Route | None) -> _Hooks:
+    def entries(of_owner: str, of_route: str) -> list[HookEntry]:
+        gathered = [entry for owner in owners for entry in getattr(owner, of_owner)]
+        return gathered + list(getattr(route, of_route) if route is not None else ())
+
+    return _Hooks(
+        tuple(hook_step(entry) for entry in entries("before", "before")),
+        tuple(hook_step(entry) for entry in entries("after", "after")),
+        tuple(around_steps(entry) for entry in entries("arounds", "around")),
+    )
+
+
+def compose_route(entry: Entry, api: Any, boards: Boards) -> dict[str, Pipeline]:
+    """Give a route's pipeline for each method. Raises `ConfigurationError` for a view or hook that cannot work."""
+    route, pattern = entry
+    names = pattern.names if pattern is not None else ()
+    hooks, handlers = _hooks(route.owners, route), Handlers(route.owners)
+    return {
+        method: compose(Plan(names, steps, *hooks, handlers), api, boards)
+        for method, steps in view_steps(route, names).items()
+    }
+
+
+def _compose(
+    hooks: _Hooks, handlers: Handlers, names: tuple[str, ...], view: Step, api: Any, boards: Boards
+) -> Pipeline:
+    return compose(Plan(names, (view,), *hooks, handlers), api, boards)
