@@ -1,0 +1,51 @@
+"""The command line: `responder run` and `responder routes`. Every command takes the same target, by default app.py.
+
+Errors are one line on standard error; the exit code is 1, or 2 when the command itself is written wrongly.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import click
+
+from ..errors import ResponderError
+from . import loader, table
+from .console import say
+from .drain import leave
+from .engines import ENGINES
+from .server import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("responder"), prog_name="responder")
+def main() -> None:
+    """Run an API and look at it."""
+
+
+@main.command()
+@click.argument("target", default="app.py")
+@click.option("--host", help="Address to listen on. Default: 127.0.0.1, or 0.0.0.0 with PORT in the environment.")
+@click.option("--port", type=int, help="Port to listen on; 0 is any free one. Default: PORT, or 5042.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that share the port.")
+@click.option("--reload/--no-reload", help="Restart when a Python file or a template changes.")
+@click.option("--debug", is_flag=True, default=None, help="Show failures in the responses.")
+@click.option("--server", type=click.Choice(list(ENGINES)), default="granian", show_default=True, help="The server.")
+def run(  # noqa: PLR0913 - one for each option
+    target: str, host: str | None, port: int | None, workers: int, *, reload: bool, debug: bool | None, server: str
+) -> None:
+    """Serve TARGET: app.py (the default), app.py:name, package.module or package.module:name."""
+    serve(target, host=host, port=port, workers=workers, reload=reload, debug=debug, server=server)
+    leave()
+
+
+@main.command()
+@click.argument("target", default="app.py")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+def routes(target: str, *, as_json: bool) -> None:
+    """Print the routes of TARGET, by default app.py: method, path, view, place, name and options."""
+    try:
+        found = loader.load(target).routes
+    except ResponderError as error:
+        raise click.ClickException(str(error)) from error
+    say(table.render_json(found) if as_json else table.render(found))
