@@ -1,7 +1,7 @@
 """API: what a user makes one of, and the ASGI application that a server calls.
 
-It is the root of all routers, so that its decorators are theirs. A request costs a look-up and a call: pipelines are composed
-when the table is built, and the table is built whole, at start-up or at the first request after a change.
+It is the root of all routers, so that its decorators are theirs. A request costs a look-up and a call: pipelines are
+composed when the table is built, and the table is built whole, at start-up or at the first request after a change.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class API(Router):
             await self._serve_other(scope, receive, send)
             return
         table = self._table or self._build_table()
-        methods = table.literals.get(scope.get("raw_path"))
+        methods = table.literals.get(scope.get("raw_path", b""))
         if methods is not None and scope["method"] in methods and not scope.get("root_path"):
             await methods[scope["method"]](scope, receive, send, ())
         else:
@@ -95,7 +95,7 @@ class API(Router):
         return self._table
 
     def begin_drain(self, grace: float) -> None:
-        """Let what is in flight end within `grace` seconds; the server calls this, on its loop, when it is told to stop."""
+        """Let what is in flight end within `grace` seconds: the server calls this, on its loop, when told to stop."""
         self._boards.begin_drain(grace)
 
     def run(  # noqa: PLR0913 - the options of a server stay flat keywords

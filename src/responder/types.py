@@ -18,7 +18,7 @@ ASGIApp: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeader: TypeAlias = tuple[bytes, bytes]
 """A header as ASGI carries it: the lower-case name and the value, both Latin-1 bytes."""
 
-View: TypeAlias = Callable[..., Any]
+View: TypeAlias = Any
 """`view(req, resp, *, ...)`, sync or async, or a class or instance with `on_request` and `on_get`."""
 
 Hook: TypeAlias = Callable[..., Any]

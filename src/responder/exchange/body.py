@@ -1,7 +1,7 @@
 """The body of a request: one reader over `receive()`, shared with the watch for a client that leaves.
 
-ASGI allows one `receive()` at a time. A short request calls it only for its body; for a long one the watch holds it, and the
-reader takes the body from what the watch has met. A queue of one message keeps a body that nobody reads from growing.
+ASGI allows one `receive()` at a time. A short request calls it only for its body; for a long one the watch holds it,
+and the reader takes the body from what the watch has met. A queue of one message bounds a body that nobody reads.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ class Body:
 
     async def watch(self, when_gone: Callable[[], object]) -> None:
         """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
-        self._watched = queue = asyncio.Queue(maxsize=1)
+        queue: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
+        self._watched = queue
         message: Message = {}
         while message.get("type") != "http.disconnect":
             try:
@@ -128,7 +129,7 @@ class Body:
 
 
 def _declared_length(scope: Scope) -> int | None:
-    """Give the declared Content-Length. What is no number is left to the count of what arrives (RFC 9112 section 6.3)."""
+    """Give the declared Content-Length, or None for what is no number: what arrives is counted all the same."""
     for name, value in scope["headers"]:
         if name == b"content-length":
             return int(value) if value.isdigit() and len(value) < 19 else None

@@ -1,7 +1,7 @@
 """The emitter: the one place where a response becomes ASGI messages.
 
-Servers send what they are told, so the truth about length, status and body is made here: Content-Length is what is sent,
-HEAD, 204 and 304 have no body, a condition that holds becomes a 304.
+Servers send what they are told, so the truth about length, status and body is made here: Content-Length is what is
+sent, HEAD, 204 and 304 have no body, a condition that holds becomes a 304.
 """
 
 from __future__ import annotations

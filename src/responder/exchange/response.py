@@ -1,7 +1,7 @@
 """The response that a view fills: plain attributes, turned into messages by the emitter when all is done.
 
-What is unset lives on the class, so that a new response costs one attribute. The body stays a value until it is emitted,
-so that an after hook may still change `resp.media`; the last body that was set wins, whichever attribute set it.
+What is unset lives on the class, so that a new response costs one attribute. The body stays a value until it is
+emitted, so that an after hook may still change `resp.media`; the last body set wins, whichever attribute set it.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class Response:
         if self.body is None:
             return b""
         if self.encode is str.encode:
-            return self.body.encode(self._encoding)
+            text: str = self.body
+            return text.encode(self._encoding)
         return self.body if self.encode is None else self.encode(self.body)
 
     @content.setter
@@ -167,7 +168,7 @@ class Response:
 
     @property
     def encoding(self) -> str:
-        """The charset of `text` and `html`, UTF-8 unless set. Raises `LookupError` for one that Python does not know."""
+        """The charset of `text` and `html`, UTF-8 unless set. Raises `LookupError` for one that is unknown."""
         return self._encoding
 
     @encoding.setter
@@ -194,7 +195,7 @@ class Response:
     def headers(self) -> ResponseHeaders:
         """The header fields: a case-insensitive mapping; `add` appends one more of a name.
 
-        Raises `InvalidHeader` where HTTP cannot carry a name or a value. Content-Length is what is sent, whatever is set.
+        Raises `InvalidHeader` where HTTP cannot carry a name or a value. Content-Length is always what is sent.
         """
         if self._headers is None:
             self._headers = ResponseHeaders()
@@ -229,7 +230,7 @@ class Response:
         self.cookies.delete(key, domain=domain, path=path, secure=secure)
 
     def cache_control(self, **directives: bool | int | str) -> None:
-        """Set Cache-Control (RFC 9111 section 5.2.2): `resp.cache_control(public=True, max_age=60)`. False leaves out."""
+        """Set Cache-Control (RFC 9111 section 5.2.2): `resp.cache_control(public=True, max_age=60)`."""
         parts = []
         for name, value in directives.items():
             directive = name.replace("_", "-")

@@ -46,7 +46,7 @@ class Handlers:
 
 
 def _kinds(error: Exception) -> list[type | int]:
-    """Give what a handler may be registered for, nearest first: classes, and the status before the class that has it."""
+    """Give what a handler may be registered for, nearest first: classes, and a status before the class that has it."""
     kinds: list[type | int] = []
     for cls in type(error).__mro__:
         if cls is HTTPError or (cls is Exception and not isinstance(error, HTTPError)):

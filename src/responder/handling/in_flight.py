@@ -1,7 +1,7 @@
 """The in-flight table of one event loop: live requests, worker threads, work after responses.
 
-A short request pays for one entry. Whatever costs more happens in a sweep, four times a second while there are entries: a
-request found by two sweeps gets a watch that cancels its view when the client leaves. The drain reads the same table.
+A short request pays for one entry. Whatever costs more happens in a sweep, four times a second while there are entries:
+a request found by two sweeps gets a watch that cancels its view when the client leaves. The drain reads the same table.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Board:
             log.exception("Background function %s failed.", getattr(function, "__qualname__", repr(function)))
 
     async def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """Call on a worker thread, where a coroutine function only makes its coroutine; wait while the queue is full."""
+        """Call on a worker thread, where an async function only makes its coroutine; wait while the queue is full."""
         while True:
             try:
                 future = self.pool.submit(function, *args)
@@ -97,7 +97,7 @@ class Board:
     async def drain(self) -> None:
         """Wait for requests and background work, cancel what outlasts the grace period, end the threads."""
         deadline = self.loop.time() + DRAIN_SECONDS if self._deadline is None else self._deadline
-        while (self.live or self.work) and self.loop.time() < deadline:
+        while (self.live or self.work) and self.loop.time() < deadline:  # noqa: ASYNC110 - requests set no event
             await asyncio.sleep(_POLL_SECONDS)
         await self._cancel_rest()
         if self._pool is not None:

@@ -21,8 +21,8 @@ EVENTS = ("startup", "shutdown")
 class Lifespan:
     """Start-up and shutdown functions, and the context manager given as `lifespan=`.
 
-    Start-up: functions in the order of declaration, then the context manager. Shutdown: the drain first, so that nothing
-    that a request needs ends under it, then the context manager, then functions in the order of declaration.
+    Start-up: functions in the order of declaration, then the context manager. Shutdown: the drain first, so that
+    nothing that a request needs ends under it, then the context manager, then functions in the order of declaration.
     """
 
     def __init__(self, manager: Callable[[Any], AbstractAsyncContextManager[Any]] | None) -> None:
@@ -46,8 +46,7 @@ class Lifespan:
         stack = AsyncExitStack()
         try:
             await self._start(api, stack)
-        except Exception as error:  # whatever start-up raises stops the server
-            await stack.aclose()
+        except Exception as error:  # noqa: BLE001 - whatever start-up raises stops the server
             await _fail(scope, send, "startup", error)
             return
         await send({"type": "lifespan.startup.complete"})
@@ -55,7 +54,7 @@ class Lifespan:
         try:
             await drain()
             await stack.aclose()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the server is told, and ends all the same
             await _fail(scope, send, "shutdown", error)
             return
         await send({"type": "lifespan.shutdown.complete"})
@@ -67,8 +66,7 @@ class Lifespan:
             stack.push_async_callback(_call, function)
         if self._manager is not None:
             state = await stack.enter_async_context(self._manager(api))
-            if isinstance(state, Mapping):
-                vars(api.state).update(state)
+            vars(api.state).update(state if isinstance(state, Mapping) else {})
 
 
 async def _call(function: Callable[[], Any]) -> None:

@@ -78,4 +78,4 @@ def _advice(body: Any) -> str:
         return f"{returned} That is another response; return the one that the view was given."
     if hasattr(body, "__next__") or hasattr(body, "__anext__"):
         return f"{returned} To send it piece by piece, decorate the generator function with `@resp.stream`."
-    return f"{returned} Return a dict, list, model, str, bytes, (body, status) or (body, status, headers), or set resp.media."
+    return f"{returned} Return a dict, list, model, str, bytes, or (body, status[, headers]); or set resp.media."

@@ -1,7 +1,7 @@
 """Views and hooks in one shape: a step, called with `(req, resp)`, that knows where it runs.
 
-A view of any kind (function, class, instance, bound method) becomes a tuple of steps, a hook becomes one. Steps of async
-callables are plain functions that give the coroutine, so that they add no frame around the user's code.
+A view of any kind (function, class, instance, bound method) becomes a tuple of steps, a hook becomes one. Steps of
+async callables are plain functions that give the coroutine, so that they add no frame around the user's code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..exchange.request import Request
     from ..exchange.response import Response
     from ..routing.route import HookEntry, Route
+    from .signature import Shape
 
     Call = Callable[[Request, Response], Any]
 
@@ -76,39 +77,29 @@ def _resource_steps(route: Route, names: Sequence[str]) -> dict[str, tuple[Step,
 def _bind(view: Any, handlers: Sequence[str], names: Sequence[str], *, block: bool) -> tuple[Step, ...]:
     if not isinstance(view, type):
         return tuple(_method_step(getattr(view, name), names, block=block) for name in handlers)
-    first, *rest = handlers
-    return (_class_step(view, first, names, block=block, is_first=True),) + tuple(
-        _class_step(view, name, names, block=block, is_first=False) for name in rest
-    )
+    return tuple(_class_step(view, name, names, block=block, is_first=name == handlers[0]) for name in handlers)
 
 
 def _class_step(view: type[Any], name: str, names: Sequence[str], *, block: bool, is_first: bool) -> Step:
     """Give the step of a class's method; the first one of a request makes the instance."""
-    method = getattr(view, name)
-    is_bound = isinstance(vars(_definer(view, name))[name], classmethod | staticmethod)
-    shape = inspect_callable(method, _GIVEN if is_bound else ("self", *_GIVEN), names)
-    _refuse_generator(method, shape.is_generator)
+    stored = next(vars(base)[name] for base in view.__mro__ if name in vars(base))
+    given = _GIVEN if isinstance(stored, classmethod | staticmethod) else ("self", *_GIVEN)
+    shape = inspect_callable(getattr(view, name), given, names)
+    _refuse_generator(view, shape)
     wanted = shape.names
 
     def call(req: Request, resp: Response) -> Any:
-        instance = req.view = view() if is_first else req.view
-        return getattr(instance, name)(req, resp, **_pick(req, wanted))
+        if is_first:
+            req.view = view()
+        handle = getattr(req.view, name)
+        return handle(req, resp, **_pick(req, wanted)) if wanted else handle(req, resp)
 
-    def call_without_parameters(req: Request, resp: Response) -> Any:
-        instance = req.view = view() if is_first else req.view
-        return method(instance, req, resp)
-
-    plain = not wanted and not is_bound
-    return Step(call_without_parameters if plain else call, shape.is_async, not shape.is_async and block)
-
-
-def _definer(view: type[Any], name: str) -> type[Any]:
-    return next(base for base in view.__mro__ if name in vars(base))
+    return Step(call, shape.is_async, not shape.is_async and block)
 
 
 def _method_step(function: Callable[..., Any], names: Sequence[str], *, block: bool) -> Step:
     shape = inspect_callable(function, _GIVEN, names)
-    _refuse_generator(function, shape.is_generator)
+    _refuse_generator(function, shape)
     return Step(_with_parameters(function, shape.names, names), shape.is_async, not shape.is_async and block)
 
 
@@ -125,10 +116,11 @@ def _pick(req: Request, wanted: Sequence[str]) -> dict[str, Any]:
     return {name: req.path_params[name] for name in wanted}
 
 
-def _refuse_generator(function: Callable[..., Any], is_generator: bool) -> None:  # noqa: FBT001 - a shape's own flag
-    if is_generator:
+def _refuse_generator(view: Callable[..., Any], shape: Shape) -> None:
+    if shape.is_generator:
         raise ConfigurationError(
-            f"{describe_callable(function)} is a generator. To stream from a view, decorate a generator function in it with `@resp.stream`."
+            f"{describe_callable(view)} is a generator. To stream, decorate a generator function inside the view "
+            "with `@resp.stream`."
         )
 
 
@@ -155,11 +147,11 @@ def around_steps(entry: HookEntry) -> Around:
     shape = inspect_callable(function, _GIVEN)
     if not shape.is_generator:
         raise ConfigurationError(
-            f"{describe_callable(function)} has no `yield`, which is where an around hook lets the request through."
+            f"{describe_callable(function)} has no `yield`, where an around hook lets the request in."
         )
-    if shape.is_async:
-        return Around(Step(_async_enter(function), True, False), Step(_async_leave, True, False))
-    return Around(Step(_enter(function), False, entry.block), Step(_leave, False, entry.block))
+    enter, leave = (_async_enter(function), _async_leave) if shape.is_async else (_enter(function), _leave)
+    is_threaded = not shape.is_async and entry.block
+    return Around(Step(enter, shape.is_async, is_threaded), Step(leave, shape.is_async, is_threaded))
 
 
 def _enter(function: Callable[..., Generator[Any]]) -> Call:
@@ -180,7 +172,7 @@ def _async_enter(function: Callable[..., AsyncGenerator[Any]]) -> Call:
     return enter
 
 
-def _leave(req: Request, resp: Response) -> None:
+def _leave(req: Request, _resp: Response) -> None:
     *outer, generator = req.entered
     req.entered = tuple(outer)
     if next(generator, _ENDED) is not _ENDED:
@@ -188,7 +180,7 @@ def _leave(req: Request, resp: Response) -> None:
         raise RuntimeError(SECOND_YIELD)
 
 
-async def _async_leave(req: Request, resp: Response) -> None:
+async def _async_leave(req: Request, _resp: Response) -> None:
     *outer, generator = req.entered
     req.entered = tuple(outer)
     if await anext(generator, _ENDED) is not _ENDED:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..routing.matcher import Matcher, path_segments
 from .failures import Handlers
 from .fallbacks import ANSWER_OPTIONS, REDIRECT, format_allow, mended_location, method_not_allowed, not_found
-from .pipeline import Plan, compose
+from .pipeline import compose
+from .stages import Plan
 from .steps import around_steps, hook_step, view_steps
 
 if TYPE_CHECKING:
@@ -45,10 +46,14 @@ class Table:
             if entry.route.default:
                 self._default |= methods
         hooks, handlers = _hooks((api,), None), Handlers((api,))
-        self._not_found = _compose(hooks, handlers, (), not_found(handlers), api, boards)
-        self._not_allowed = _compose(hooks, handlers, ("allow",), method_not_allowed(handlers), api, boards)
-        self._options = _compose(hooks, handlers, ("allow",), ANSWER_OPTIONS, api, boards)
-        self._redirect = _compose(hooks, handlers, ("location",), REDIRECT, api, boards)
+
+        def compose_fallback(view: Step, *names: str) -> Pipeline:
+            return compose(Plan(names, (view,), *hooks, handlers), api, boards)
+
+        self._not_found = compose_fallback(not_found(handlers))
+        self._not_allowed = compose_fallback(method_not_allowed(handlers), "allow")
+        self._options = compose_fallback(ANSWER_OPTIONS, "allow")
+        self._redirect = compose_fallback(REDIRECT, "location")
 
     def find(self, scope: Scope) -> tuple[Pipeline, tuple[Any, ...]]:
         """Give the pipeline for a request and the values of its path's parameters."""
@@ -114,9 +119,3 @@ def compose_route(entry: Entry, api: Any, boards: Boards) -> dict[str, Pipeline]
         method: compose(Plan(names, steps, *hooks, handlers), api, boards)
         for method, steps in view_steps(route, names).items()
     }
-
-
-def _compose(
-    hooks: _Hooks, handlers: Handlers, names: tuple[str, ...], view: Step, api: Any, boards: Boards
-) -> Pipeline:
-    return compose(Plan(names, (view,), *hooks, handlers), api, boards)

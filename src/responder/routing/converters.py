@@ -1,7 +1,7 @@
 """Converters: the text of a path segment to a value, and back for `url_for`.
 
-A segment is bytes of a client, so each converter takes plain ASCII forms alone: `int()` would read Arabic digits, signs,
-spaces and underscores, and take minutes over a million digits.
+A segment is bytes of a client, so each converter takes plain ASCII forms alone: `int()` would read Arabic digits,
+signs, spaces and underscores, and take minutes over a million digits.
 """
 
 from __future__ import annotations

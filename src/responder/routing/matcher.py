@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from ..http.url import split_path
-from .pattern import Parameter, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ..types import Scope
+    from .pattern import Parameter, Pattern
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def _kind(parameter: Parameter) -> tuple[str, str, str]:
 
 
 def _precedence(parameter: Parameter) -> tuple[int, int]:
-    """The more literal text, the earlier; then the stricter converter."""
+    """Put first what has more literal text, then what has the stricter converter."""
     return -len(parameter.prefix + parameter.suffix), parameter.converter.rank
 
 

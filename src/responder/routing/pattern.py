@@ -1,8 +1,8 @@
-"""A route's path, read once: `/pets/{id:int}.json` becomes literal and parameter segments.
+r"""A route's path, read once: `/pets/{id:int}.json` becomes literal and parameter segments.
 
 The path is written decoded, as people read it; the client's percent-escapes are undone segment by segment, so that
 `%2F` never makes two segments of one. Regular expressions over whole paths were rejected: their cost grows with the
-number of routes, and `$`, `\\d` and case folding each match more than they show.
+number of routes, and `$`, `\d` and case folding each match more than they show.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def parse_pattern(path: str, converters: Mapping[str, Converter]) -> Pattern:
         raise ConfigurationError(f"A path starts with '/': write {'/' + path!r} instead of {path!r}.")
     if not path.isprintable() or "?" in path or "#" in path or _ESCAPE.search(path):
         raise ConfigurationError(
-            f"Path {path!r} is written as people read it: no query, no fragment, no percent-escapes, no control characters."
+            f"Path {path!r} is written as people read it: without query, fragment, escapes or control characters."
         )
     segments = tuple(_parse_segment(path, text, converters) for text in path[1:].split("/"))
     pattern = Pattern(path, segments)
@@ -137,11 +137,12 @@ def _check_parameters(pattern: Pattern) -> None:
         if names.count(name) > 1:
             raise ConfigurationError(f"{pattern.path!r} has two parameters called {name!r}; give each its own name.")
     for segment in pattern.segments:
-        if isinstance(segment, Parameter) and segment.converter.spans:
-            if segment is not pattern.segments[-1] or segment.prefix or segment.suffix:
-                raise ConfigurationError(
-                    f"{pattern.path!r}: {{{segment.name}:path}} takes the rest, so it stands alone at the end."
-                )
+        if isinstance(segment, str) or not segment.converter.spans:
+            continue
+        if segment is not pattern.segments[-1] or segment.prefix or segment.suffix:
+            raise ConfigurationError(
+                f"{pattern.path!r}: {{{segment.name}:path}} takes the rest, so it stands alone at the end."
+            )
 
 
 def _listed(names: Any) -> str:

@@ -48,7 +48,7 @@ class HookEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What was declared. `methods` is None for every standard method; `owners` are the routers around it, outermost first."""
+    """What was declared. `methods` is None for every standard method; `owners` are its routers, outermost first."""
 
     path: str
     endpoint: View

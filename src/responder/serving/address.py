@@ -71,7 +71,7 @@ def _read_port(given: str) -> int:
 def _resolve(host: str) -> str:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"Host {host!r} is unknown. Give an address of this machine with --host.") from error
     # `localhost` is two addresses, and clients that know one only mostly know the one of IPv4.
     addresses = [str(address[0]) for *_, address in sorted(found, key=lambda entry: entry[0] != socket.AF_INET)]

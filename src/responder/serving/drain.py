@@ -24,7 +24,7 @@ from multiprocessing import parent_process
 from typing import TYPE_CHECKING
 
 from .console import complain
-from .lifespan import Lifespan, StartupFailed, share
+from .life import Lifespan, StartupFailed, share
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -149,6 +150,8 @@ def _locate_file(path: Path) -> Module:
         raise ConfigurationError(f"{path} is a directory. Name the file in it that makes the API: {path / 'app.py'}.")
     if not path.is_file():
         raise ConfigurationError(f"{path} does not exist. Name a file that makes an API, such as app.py.")
+    if path.suffix != ".py":
+        raise ConfigurationError(f"{path} is no Python file. Name a file that makes an API, such as app.py.")
     file = path.resolve()
     names, directory = [file.stem], file.parent
     while (directory / "__init__.py").is_file():
@@ -192,16 +195,16 @@ def _import(module: Module) -> ModuleType:
 def _can_be_imported(name: str, file: Path) -> bool:
     """Tell whether the name leads to the file: a `code.py` of the user may meet a module of that name."""
     other = sys.modules.get(name)
-    return file.suffix == ".py" and (other is None or getattr(other, "__file__", None) == str(file))
+    return other is None or getattr(other, "__file__", None) == str(file)
 
 
 def _import_aside(name: str, file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_as_api", file)
-    if spec is None or spec.loader is None:
-        raise ConfigurationError(f"{shorten(file)} is no Python file. Name a file that makes an API, such as app.py.")
+    source = SourceFileLoader(f"{name}_as_api", str(file))
+    spec = ModuleSpec(source.name, source, origin=str(file))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    source.exec_module(module)
     return module
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ class Row(TypedDict):
     view: str
     place: str
     name: str
-    options: dict[str, str]
+    options: dict[str, Any]
 
 
 def rows(routes: Iterable[Route]) -> list[Row]:
@@ -34,7 +34,7 @@ def rows(routes: Iterable[Route]) -> list[Row]:
             "view": name_view(route.endpoint),
             "place": route.place,
             "name": route.name,
-            "options": {name: describe(value) for name, value in sorted(route.options.items())},
+            "options": {name: simplify(value) for name, value in sorted(route.options.items())},
         }
         for route in routes
     ]
@@ -66,14 +66,21 @@ def name_view(endpoint: object) -> str:
     return f"{named.__module__}.{named.__qualname__}"
 
 
-def describe(value: object) -> str:
-    """Show an option's value as the user wrote it, as far as that can be told."""
+def simplify(value: object) -> Any:
+    """Give an option's value as JSON can carry it; views and hooks become their names."""
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(describe(item) for item in value)}]"
+        return [simplify(item) for item in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
     return name_view(value) if callable(value) else repr(value)
+
+
+def describe(value: Any) -> str:
+    """Show a simplified value as people read it: lists with commas, texts without quotes."""
+    return ",".join(map(describe, value)) if isinstance(value, list) else str(value)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     methods = "*" if row["methods"] is None else ",".join(row["methods"])
-    options = " ".join(f"{name}={value}" for name, value in row["options"].items())
+    options = " ".join(f"{name}={describe(value)}" for name, value in row["options"].items())
     return (methods, row["path"], row["view"], row["place"], row["name"], options)

@@ -103,6 +103,8 @@ class ApplicationAdapter(BaseAdapter):
     def close(self) -> None:
         """Run the shutdown and end the loop. Raises what the shutdown raised."""
         with self._lock:
+            if self._running is not None:
+                self._running.loop.refuse_to_wait_here()
             running, self._running = self._running, None
         if running is not None:
             running.close()
@@ -124,6 +126,7 @@ class ApplicationAdapter(BaseAdapter):
     ) -> requests.Response:
         """Answer `request`. Raises `requests.ReadTimeout` when the application is slower than `timeout`."""
         running = self.open()
+        running.loop.refuse_to_wait_here()
         call = _Call(running.loop, _chunks(request.body), _read_timeout(timeout))
         scope = _scope(request, running.application.state)
         try:
@@ -229,9 +232,6 @@ class _Call:
                 self._loop.submit(self._exchange.leave())
 
     def _wait(self, coroutine: Coroutine[Any, Any, T], timeout: float | None) -> T:
-        if self._loop.is_current():
-            coroutine.close()
-            raise RuntimeError("A view cannot wait for the session whose event loop it runs on.")
         future = self._loop.submit(coroutine)
         future.add_done_callback(lambda _: self._inbox.put(None))
         try:

@@ -39,8 +39,13 @@ class LoopThread:
         self._thread.start()
 
     def is_current(self) -> bool:
-        """Tell whether the caller runs on this very loop, where to wait for it would be to wait for ever."""
+        """Tell whether the caller runs on this very loop."""
         return threading.current_thread() is self._thread
+
+    def refuse_to_wait_here(self) -> None:
+        """Raise `RuntimeError` when the caller runs on this very loop, where it would wait for itself."""
+        if self.is_current():
+            raise RuntimeError("A view cannot wait for the session whose event loop it runs on.")
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[asyncio.Task[T]]:
         """Run `coroutine` on the loop; the future gives its task when it is done, and cancels it when cancelled.
@@ -58,9 +63,6 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run `coroutine` on the loop and give its result, or raise its very exception."""
-        if self.is_current():
-            coroutine.close()
-            raise RuntimeError("A view cannot wait for the session whose event loop it runs on.")
         return self.submit(coroutine).result().result()
 
     def call(self, callback: Callable[..., object], *args: object) -> None:

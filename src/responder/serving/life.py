@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..types import ASGIApp, Message, Receive, Scope, Send
 
 
+CANCEL_SECONDS = 0.2
+"""How long an application that is cancelled may take to clean up."""
+
+
 class StartupFailed(ResponderError):
     """The application did not start; the message is the reason, on one line."""
 
@@ -28,48 +32,45 @@ class Lifespan:
         self.app = app
         self.state: dict[str, Any] = {}
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answer: asyncio.Future[Message] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def startup(self) -> None:
         """Start the application. Raises `StartupFailed`."""
         scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
         self._task = asyncio.create_task(self._run(scope))
-        self._task.add_done_callback(self._end)
-        answer = await self._tell("startup")
+        answer = await self._tell("startup", self._task)
         if answer["type"] != "lifespan.startup.complete":
             raise StartupFailed(flatten(answer.get("message") or "the application gave no reason"))
 
     async def shutdown(self) -> str:
         """Shut the application down; give what went wrong, or `""`."""
-        self._answer = asyncio.get_running_loop().create_future()
-        if self._task is None or self._task.done():
+        if self._task is None:
             return ""
-        answer = await self._tell("shutdown")
+        answer = await self._tell("shutdown", self._task)
         return flatten(answer.get("message") or "")
 
     async def cancel(self) -> None:
         """End an application that is still starting, or that does not shut down."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait({self._task}, timeout=1)
+            await asyncio.wait({self._task}, timeout=CANCEL_SECONDS)
 
-    async def _tell(self, what: str) -> Message:
+    async def _tell(self, what: str, task: asyncio.Task[None]) -> Message:
+        self._answer = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait({"type": f"lifespan.{what}"})
-        return await self._answer
+        await asyncio.wait({self._answer, task}, return_when=asyncio.FIRST_COMPLETED)
+        if self._answer.done():
+            return self._answer.result()
+        error = None if task.cancelled() else task.exception()
+        return {"type": "lifespan.ended", "message": "" if error is None else f"{type(error).__name__}: {error}"}
 
     async def _run(self, scope: Scope) -> None:
         await self.app(scope, self._inbox.get, self._send)
 
     async def _send(self, message: Message) -> None:
-        if not self._answer.done():
+        if self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
-
-    def _end(self, task: asyncio.Task[None]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if not self._answer.done():
-            reason = "the application left its lifespan" if error is None else f"{type(error).__name__}: {error}"
-            self._answer.set_result({"type": "lifespan.ended", "message": reason})
 
 
 def share(app: ASGIApp, state: dict[str, Any]) -> ASGIApp:

@@ -1,0 +1,209 @@
+"""The stages of a request in one flat list, and the coroutine function that runs them.
+
+Consecutive sync stages share one hop to a worker thread: a before hook, the view and an after hook that are all sync
+cost one hand-over. Rejected: one closure around another for each hook, because each adds a frame to every traceback.
+"""
+
+from __future__ import annotations
+
+from asyncio import get_running_loop
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .results import apply_result
+from .steps import SECOND_YIELD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
+    from typing import TypeAlias
+
+    from ..exchange.request import Request
+    from ..exchange.response import Response
+    from .failures import Handlers
+    from .in_flight import Boards
+    from .steps import Around, Step
+
+    Run: TypeAlias = Callable[[Request, Response], Awaitable[Any]]
+
+
+class Part(IntEnum):
+    """Where in a request a stage stands. A before stage that sets the response skips what is before AFTER."""
+
+    ENTER = 0
+    BEFORE = 1
+    VIEW = 2
+    AFTER = 3
+    EMIT = 4
+
+
+class Stage(NamedTuple):
+    """A step at its place."""
+
+    part: Part
+    step: Step
+
+
+class Plan(NamedTuple):
+    """Everything a route's pipeline is made of for one method."""
+
+    names: tuple[str, ...]
+    view: tuple[Step, ...]
+    before: tuple[Step, ...]
+    after: tuple[Step, ...]
+    arounds: tuple[Around, ...]
+    handlers: Handlers
+
+
+def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, as the pipeline is
+    """Give what runs hooks and view: the view itself when it is async and stands alone."""
+    stages = _stages(plan)
+    if len(stages) == 1 and stages[0].step.is_async:
+        call: Run = stages[0].step.call
+        return call
+    groups = _group(stages)
+
+    async def run(req: Request, resp: Response) -> None:
+        rest: Sequence[_Group] = groups
+        answered = False
+        while rest:
+            try:
+                for part, is_threaded, call in rest:
+                    if answered and (part is Part.BEFORE or part is Part.VIEW):
+                        continue
+                    if is_threaded:
+                        loop = req.loop = get_running_loop()
+                        answered = await boards.open(loop).pool.submit(call, req, resp, answered)
+                        continue
+                    req.part = part
+                    result = call(req, resp)
+                    if hasattr(result, "__await__"):
+                        result = await result
+                    if result is not None:
+                        apply_result(resp, result)
+                    if part <= Part.BEFORE:
+                        answered = _checkpoint(req, resp)
+                rest = ()
+            except BaseException as error:
+                if not req.entered:
+                    raise
+                await _unwind(req, error, boards)
+                rest = _group(_stages_after_unwinding(plan, req))
+        req.part = Part.EMIT
+
+    return run
+
+
+def _stages(plan: Plan) -> list[Stage]:
+    around = [Stage(Part.ENTER, around.enter) for around in plan.arounds]
+    before = [Stage(Part.BEFORE, step) for step in plan.before]
+    view = [Stage(Part.VIEW, step) for step in plan.view]
+    return around + before + view + _last_stages(plan.after, plan.arounds)
+
+
+def _last_stages(after: Iterable[Step], arounds: Sequence[Around]) -> list[Stage]:
+    last = [Stage(Part.AFTER, step) for step in after]
+    return last + [Stage(Part.AFTER, around.leave) for around in reversed(arounds)]
+
+
+def _stages_after_unwinding(plan: Plan, req: Request) -> list[Stage]:
+    """Give what is left when an around hook has swallowed an error: after hooks, and the hooks further out."""
+    return _last_stages(() if req.part is Part.AFTER else plan.after, plan.arounds[: len(req.entered)])
+
+
+class _Group(NamedTuple):
+    """One stage on the event loop, or consecutive sync stages that share one hop to a worker thread."""
+
+    part: Part
+    is_threaded: bool
+    call: Callable[..., Any]
+
+
+def _group(stages: Iterable[Stage]) -> list[_Group]:
+    groups: list[_Group] = []
+    hop: list[Stage] = []
+    for stage in stages:
+        if stage.step.is_threaded:
+            hop.append(stage)
+            continue
+        if hop:
+            groups.append(_hop(hop))
+            hop = []
+        groups.append(_Group(stage.part, is_threaded=False, call=stage.step.call))
+    return [*groups, _hop(hop)] if hop else groups
+
+
+def _hop(stages: list[Stage]) -> _Group:
+    calls = [(part, step.call) for part, step in stages]
+    first = calls[0][0] if all(part is calls[0][0] for part, _ in calls) else Part.ENTER
+
+    def hop(req: Request, resp: Response, answered: bool) -> bool:  # noqa: FBT001 - a pool takes positions only
+        for part, call in calls:
+            if answered and (part is Part.BEFORE or part is Part.VIEW):
+                continue
+            req.part = part
+            result = call(req, resp)
+            if result is not None:
+                apply_result(resp, result)
+            if part <= Part.BEFORE:
+                answered = _checkpoint(req, resp)
+        return answered
+
+    return _Group(first, is_threaded=True, call=hop)
+
+
+def _checkpoint(req: Request, resp: Response) -> bool:
+    """Keep the headers set so far for a failure to come, and say whether the request is answered."""
+    if not resp.is_plain:
+        req.kept = list(resp.fields)
+    return resp.is_set
+
+
+async def _unwind(req: Request, error: BaseException, boards: Boards) -> None:
+    """Raise the error at the `yield` of each around hook, innermost first, until one swallows it; else raise it."""
+    while req.entered:
+        *outer, generator = req.entered
+        req.entered = tuple(outer)
+        if hasattr(generator, "athrow"):
+            outcome = await _throw_async(generator, error)
+        else:
+            outcome = await boards.open(get_running_loop()).pool.submit(_throw, generator, error)
+        if outcome is None and isinstance(error, Exception):
+            return
+        error = outcome or error
+    raise error
+
+
+def _throw(generator: Generator[Any], error: BaseException) -> BaseException | None:
+    """Raise the error in a generator; give what comes out of it, None when nothing does."""
+    try:
+        generator.throw(error)
+    except StopIteration:
+        return None
+    except BaseException as another:  # noqa: BLE001 - the next hook out is to see it
+        return another
+    generator.close()
+    return RuntimeError(SECOND_YIELD)
+
+
+async def _throw_async(generator: AsyncGenerator[Any], error: BaseException) -> BaseException | None:
+    try:
+        await generator.athrow(error)
+    except StopAsyncIteration:
+        return None
+    except BaseException as another:  # noqa: BLE001 - the next hook out is to see it
+        return another
+    await generator.aclose()
+    return RuntimeError(SECOND_YIELD)
+
+
+async def run_step(step: Step, req: Request, resp: Response, boards: Boards, *more: Any) -> None:
+    """Run one step where it belongs, and put what it returns onto the response."""
+    if step.is_threaded:
+        loop = req.loop = get_running_loop()
+        result = await boards.open(loop).pool.submit(step.call, req, resp, *more)
+    else:
+        result = step.call(req, resp, *more)
+        if step.is_async:
+            result = await result
+    if result is not None:
+        apply_result(resp, result)
