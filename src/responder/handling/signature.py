@@ -21,10 +21,11 @@ class Shape(NamedTuple):
     names: tuple[str, ...]
 
 
-def inspect_callable(function: Callable[..., Any], given: Sequence[str], offered: Sequence[str] = ()) -> Shape:
+def inspect_callable(function: Callable[..., Any], given: Sequence[str], offered: Sequence[str] | None = None) -> Shape:
     """Find out whether `function` is async or a generator, and which of `offered` it wants.
 
-    `given` are the names of what it gets by position: `("req", "resp")`.
+    `given` are the names of what it gets by position: `("req", "resp")`. Without `offered`, which is so for hooks,
+    parameters that have a default keep it.
     Raises `ConfigurationError` for one that does not take those, or wants what is not offered, with its file and line.
     """
     code = _code(function)
@@ -43,7 +44,7 @@ def _code(function: Callable[..., Any]) -> Any:
     return function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]
 
 
-def _wanted_names(function: Callable[..., Any], given: Sequence[str], offered: Sequence[str]) -> tuple[str, ...]:
+def _wanted_names(function: Callable[..., Any], given: Sequence[str], offered: Sequence[str] | None) -> tuple[str, ...]:
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError):  # a builtin that tells nothing about itself
@@ -53,6 +54,11 @@ def _wanted_names(function: Callable[..., Any], given: Sequence[str], offered: S
     if len(positional) < len(given) and inspect.Parameter.VAR_POSITIONAL not in kinds:
         raise ConfigurationError(f"{describe_callable(function)} takes ({', '.join(given)}); give it these parameters.")
     named = positional[len(given) :] + [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    if offered is None:
+        named = [parameter for parameter in named if parameter.default is inspect.Parameter.empty]
+    settled = getattr(function, "keywords", {})  # of a functools.partial
+    named = [parameter for parameter in named if parameter.name not in settled]
+    offered = offered or ()
     for parameter in named:
         if parameter.name not in offered:
             raise ConfigurationError(
