@@ -1,7 +1,7 @@
 """API: what a user makes one of, and the ASGI application that a server calls.
 
-It is the root of all routers, so that its decorators are theirs. A request costs a look-up and a call: pipelines are
-composed when the table is built, and the table is built whole, at start-up or at the first request after a change.
+It is the root of all routers, so that its decorators are theirs. How it serves a request stands in
+`handling/pipeline.py`. The table of pipelines is built whole, at start-up or at the first request after a change.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import status_codes
 from .config import Limits, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
-from .handling.in_flight import Boards
 from .handling.lifespan import Lifespan
+from .handling.pipeline import Application
 from .handling.steps import around_steps, hook_step
 from .handling.table import Entry, Table, compose_route
 from .routing.converters import BUILT_IN, make_converter
 from .routing.pattern import parse_pattern
 from .routing.route import HookEntry, Route
-from .routing.router import Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from .handling.pipeline import Pipeline
     from .routing.converters import Converter
     from .testing import AsyncClient, Session
     from .types import Receive, Scope, Send
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class API(Router):
+class API(Application):
     """A service: `api = responder.API()`, then `@api.route("/hello")` on a view that takes `(req, resp)`.
 
     - `debug`: a traceback page for clients on this machine.
@@ -52,12 +52,11 @@ class API(Router):
         limits: Limits | None = None,
         threads: Threads | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(threads or Threads())
         self.debug = debug
         self.limits = limits or Limits()
         self.state = SimpleNamespace()
         self.log = logging.getLogger("responder")
-        self._boards = Boards(threads or Threads())
         self._lifespan = Lifespan(lifespan)
         self._converters: dict[str, Converter] = dict(BUILT_IN)
         self._entries: list[Entry] = []
@@ -67,36 +66,33 @@ class API(Router):
 
     # Serving
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection event of a server (ASGI 3)."""
-        if scope["type"] != "http":
-            await self._serve_other(scope, receive, send)
-            return
-        table = self._table or self._build_table()
-        methods = table.literals.get(scope.get("raw_path", b""))
-        if methods is not None and scope["method"] in methods and not scope.get("root_path"):
-            await methods[scope["method"]](scope, receive, send, ())
-        else:
-            pipeline, values = table.find(scope)
-            await pipeline(scope, receive, send, values)
+    def find(self, scope: Scope) -> tuple[Pipeline, dict[str, Any]]:
+        """Give the pipeline of a request and the parameters of its path."""
+        return (self._table or self._build_table()).find(scope)
 
-    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _build_table(self) -> Table:
+        self._table = table = Table(self._entries, self, self.boards)
+        self.literals = table.literals
+        return table
+
+    def _changed(self) -> None:
+        self.literals = {}
+        self._table = None
+
+    async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the lifespan, and close a WebSocket, which nothing here serves."""
         if scope["type"] == "lifespan":
             self._build_table()
-            await self._lifespan.serve(self, scope, receive, send, self._boards.drain)
+            await self._lifespan.serve(self, scope, receive, send, self.boards.drain)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
         else:
             raise ConfigurationError(f"An API serves http and lifespan, not {scope['type']!r}.")
 
-    def _build_table(self) -> Table:
-        self._table = Table(self._entries, self, self._boards)
-        return self._table
-
     def begin_drain(self, grace: float) -> None:
         """Let what is in flight end within `grace` seconds: the server calls this, on its loop, when told to stop."""
-        self._boards.begin_drain(grace)
+        self.boards.begin_drain(grace)
 
     def run(  # noqa: PLR0913 - the options of a server stay flat keywords
         self,
@@ -165,12 +161,13 @@ class API(Router):
         return ", ".join(sorted({_name(route) for route in self.routes})) or "none"
 
     def _admit(self, routes: Sequence[Route]) -> None:
-        claims = {shape: dict(methods) for shape, methods in self._claims.items()}
+        claims: dict[tuple[Any, ...], dict[str, Route]] = {}
         for route in routes:
             entry = self._read(route)
-            served = compose_route(entry, self, self._boards)
-            _claim(claims.setdefault(_shape(entry), {}), route, served)
-        self._claims = claims
+            served = compose_route(entry, self.boards)
+            for shape in _shapes(entry):
+                _claim(claims.setdefault(shape, dict(self._claims.get(shape, {}))), route, served, shape)
+        self._claims |= claims
 
     def _keep(self, routes: Sequence[Route]) -> None:
         super()._keep(routes)
@@ -179,10 +176,14 @@ class API(Router):
 
     def _read(self, route: Route) -> Entry:
         """Read a route's path; a default route may have none."""
-        return Entry(route, parse_pattern(route.path, self._converters) if route.path or not route.default else None)
-
-    def _changed(self) -> None:
-        self._table = None
+        if route.default and not route.path:
+            return Entry(route, None)
+        pattern = parse_pattern(route.path, self._converters)
+        if route.default and pattern.names:
+            raise ConfigurationError(
+                f"{route.path!r} is a default route, which answers any path, so it has no {pattern.names[0]!r} to give."
+            )
+        return Entry(route, pattern)
 
     def _admit_hook(self, function: Callable[..., Any], *, is_around: bool) -> None:
         if is_around:
@@ -202,17 +203,20 @@ class API(Router):
         return declare
 
 
-def _shape(entry: Entry) -> tuple[Any, ...]:
-    return ("default",) if entry.pattern is None else entry.pattern.shape
+def _shapes(entry: Entry) -> list[tuple[Any, ...]]:
+    """Give what a route claims: the shape of its path, and `()` for what no path leads to."""
+    own = [] if entry.pattern is None else [entry.pattern.shape]
+    return [*own, ()] if entry.route.default else own
 
 
-def _claim(taken: dict[str, Route], route: Route, methods: Iterable[str]) -> None:
-    """Note that a route serves these methods of a path. Raises `DuplicateRoute` where another one does."""
+def _claim(taken: dict[str, Route], route: Route, methods: Iterable[str], shape: tuple[Any, ...]) -> None:
+    """Note that a route serves these methods of a shape. Raises `DuplicateRoute` where another one does."""
+    what = repr(route.path) if shape else "the default"
     for method in sorted(methods):
         if method in taken:
             first = taken[method]
             raise DuplicateRoute(
-                f"{method} {route.path!r} is declared twice: at {first.place} as {first.path!r}, and at {route.place}."
+                f"{method} {what} is declared twice: at {first.place} as {first.path!r}, and at {route.place}."
             )
         taken[method] = route
 

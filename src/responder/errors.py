@@ -72,7 +72,7 @@ class HTTPError(ResponderError):
     """
 
     def __init__(self, status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> None:
-        if not 400 <= status <= 599:
+        if isinstance(status, bool) or not isinstance(status, int) or not 400 <= status <= 599:
             raise ConfigurationError(f"An error has a status from 400 to 599, not {status!r}.")
         super().__init__(status, detail)
         self.status = status

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from responder.serving.loader import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,3 +98,9 @@ def _as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def api(app: Path) -> Any:
+    """Give the application of the file, in this process."""
+    return load(str(app))

@@ -221,20 +221,18 @@ def test_workers_of_a_script_find_its_api(start: Start, app: Path) -> None:
 
 def test_workers_end_with_their_supervisor(start: Start) -> None:
     running = start("run", "app.py", "--port", "0", "--workers", "2")
-    worker = int(running.get().split()[0])
+    assert running.get()
     running.end(signal.SIGKILL)
-    end = time.monotonic() + 20
-    while time.monotonic() < end and _is_alive(worker):
+    end = time.monotonic() + DEADLINE
+    port = int(running.url.rpartition(":")[2])
+    while time.monotonic() < end and _is_served(port):
         time.sleep(0.05)
-    assert not _is_alive(worker)
+    assert not _is_served(port)
 
 
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _is_served(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_worker_that_dies_is_replaced(start: Start) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
 import io
@@ -42,9 +43,9 @@ class Recorder:
         self.messages.append(await receive())
         while self.messages[-1].get("more_body"):
             self.messages.append(await receive())
-        await self.respond(scope, receive, send)
+        await self.respond(scope, send)
 
-    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, _scope: Scope, send: Send) -> None:
         for message in self.answer:
             await send(message)
 
@@ -238,7 +239,7 @@ def test_files_are_multipart(app: Recorder, session: testing.Session) -> None:
     assert b'filename="cat.png"' in app.body
 
 
-def test_a_generator_is_taken_as_the_application_asks_in_the_caller_s_thread(session: testing.Session) -> None:
+def test_a_generator_is_taken_as_the_application_asks_in_the_caller_s_thread() -> None:
     happened: list[str] = []
 
     def pieces() -> Iterator[bytes]:
@@ -287,17 +288,41 @@ def test_an_upload_and_its_response_may_overlap() -> None:
     assert len(heard) == 6
 
 
-def test_an_upload_nobody_asks_for_is_not_taken(session: testing.Session) -> None:
+def test_an_upload_nobody_asks_for_is_not_taken() -> None:
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
         for message in [start(413), body(b"")]:
             await send(message)
 
     def pieces() -> Iterator[bytes]:
-        raise AssertionError("was asked")
+        asked.append("asked")
         yield b""
 
+    asked: list[str] = []
     with testing.session(only_http(refuse)) as session:
         assert session.post("/", data=pieces()).status_code == 413
+    assert asked == []
+
+
+def test_a_piece_that_comes_after_the_application_ended_is_dropped() -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    async def hasty(scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda _: over.set())
+        watch = asyncio.ensure_future(receive())
+        await asyncio.to_thread(begun.wait, DEADLINE)
+        await send(start())
+        await send(body(b"enough"))
+        await watch
+
+    def pieces() -> Iterator[bytes]:
+        begun.set()
+        assert over.wait(DEADLINE)
+        yield b"late"
+
+    with testing.session(only_http(hasty)) as session:
+        assert session.post("/", data=pieces()).text == "enough"
 
 
 def test_an_error_of_the_upload_is_raised_and_the_application_told() -> None:
@@ -465,13 +490,13 @@ def test_cookies_of_two_hosts_are_kept_apart(app: Recorder, session: testing.Ses
 
 
 class Redirecting(Recorder):
-    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(self, scope: Scope, send: Send) -> None:
         location = {"/old": b"new?x=1", "/new": b"/last", "/away": b"https://other.example/x"}.get(scope["path"])
         if location is not None:
             await send(start(307, (b"location", location), (b"set-cookie", b"seen=" + scope["path"][1:].encode())))
             await send(body(b"moved"))
         else:
-            await super().respond(scope, receive, send)
+            await super().respond(scope, send)
 
 
 def test_redirects_are_followed_inside_the_process() -> None:
@@ -500,7 +525,7 @@ def failing(error: BaseException, *before: Message, report: bool = False) -> ASG
             raise error
         try:
             raise error
-        except type(error) as caught:  # noqa: BLE001 - the class is the test's own
+        except type(error) as caught:
             scope["responder"](caught)
         for message in [start(500), body(b"sorry")]:
             await send(message)
@@ -530,6 +555,16 @@ def test_an_exception_in_mid_stream_comes_out_as_itself_after_what_was_sent(erro
         assert caught.value is error
         with pytest.raises(type(error)):
             session.get("/")
+
+
+def test_the_first_failure_is_the_one_that_comes_out() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start())
+        scope["responder"](ValueError("the cause"))
+        await send(start(500))
+
+    with testing.session(only_http(app)) as session, pytest.raises(ValueError, match="the cause"):
+        session.get("/")
 
 
 def test_an_exception_after_the_response_comes_out_too() -> None:
@@ -583,9 +618,9 @@ def test_a_broken_rule_is_raised_whatever_is_wanted() -> None:
         await send(start(200, (b"content-length", b"5")))
         await send(body(b"four"))
 
-    with testing.session(only_http(app), raise_exceptions=False) as session:
-        with pytest.raises(testing.ProtocolError, match="Content-Length is 5, but 4 bytes"):
-            session.get("/")
+    complaint = pytest.raises(testing.ProtocolError, match="Content-Length is 5, but 4 bytes")
+    with testing.session(only_http(app), raise_exceptions=False) as session, complaint:
+        session.get("/")
 
 
 # Time
@@ -689,12 +724,28 @@ def test_a_session_nobody_closes_is_collected_with_its_thread() -> None:
     assert threads() == before
 
 
+def test_a_session_that_lives_until_the_end_of_the_process_runs_its_shutdown(app: Recorder) -> None:
+    session = testing.session(app)
+    session.get("/")
+    running = session._adapter.open()
+    running._finalizer()
+    assert app.life == ["startup", "shutdown"]
+    session.close()
+
+
+def test_a_session_that_was_just_closed_ends_quietly_with_the_process(app: Recorder) -> None:
+    session = testing.session(app)
+    running = session._adapter.open()
+    session.close()
+    running.end()
+    session._adapter.end()
+    assert app.life == ["startup", "shutdown"]
+
+
 def test_requests_from_many_threads_run_side_by_side() -> None:
     meeting = threading.Barrier(3)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        import asyncio
-
         await asyncio.to_thread(meeting.wait, DEADLINE)
         for message in text(scope["raw_path"]):
             await send(message)
@@ -709,15 +760,16 @@ def test_requests_from_many_threads_run_side_by_side() -> None:
     assert sorted(results) == ["/0", "/1", "/2"]
 
 
-def test_a_view_that_waits_for_its_own_session_is_told() -> None:
+@pytest.mark.parametrize("path", ["/get", "/close"])
+def test_a_view_that_waits_for_its_own_session_is_told(path: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] == "/close":
-            session.close()
-        session.get("/again")
+        if scope["path"] == "/get":
+            made.get("/again")
+        made.close()
 
-    with testing.session(only_http(app)) as session:
-        with pytest.raises(RuntimeError, match="cannot wait for the session"):
-            session.get("/")
+    made = testing.session(only_http(app))
+    with made, pytest.raises(RuntimeError, match="cannot wait for the session"):
+        made.get(path)
 
 
 def test_closing_ends_a_request_that_waits_in_another_thread() -> None:
@@ -743,3 +795,29 @@ def test_closing_ends_a_request_that_waits_in_another_thread() -> None:
     session.close()
     worker.join(DEADLINE)
     assert failures == ["The client was closed before the response started."]
+
+
+def test_a_request_whose_loop_is_gone_has_no_response() -> None:
+    begun = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def ask() -> None:
+        try:
+            session.get("/")
+        except requests.ConnectionError as error:
+            failures.append(str(error))
+
+    failures: list[str] = []
+    session = testing.session(only_http(app))
+    running = session._adapter.open()
+    worker = threading.Thread(target=ask)
+    worker.start()
+    assert begun.wait(DEADLINE)
+    running.loop.stop()
+    worker.join(DEADLINE)
+    running.end()
+    running._finalizer()
+    assert failures == ["The session was closed before the response was complete."]

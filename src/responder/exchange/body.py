@@ -47,7 +47,10 @@ class Body:
             self._start()
             content = await self._next_chunk()
             if not self._is_complete:
-                content = b"".join([content, *[chunk async for chunk in self._rest()]])
+                gathered = bytearray(content)  # a list of chunks of one byte each takes fifty times their size
+                async for chunk in self._rest():
+                    gathered += chunk
+                content = bytes(gathered)
             self._content = content
         return self._content
 

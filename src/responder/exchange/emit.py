@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .response import BODILESS, STREAM, TEXT
+
 if TYPE_CHECKING:
     from ..types import Message, RawHeader
     from .request import Request
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 _LENGTHS: tuple[RawHeader, ...] = tuple((b"content-length", b"%d" % size) for size in range(1024))
 _KNOWN = len(_LENGTHS)
 
-_BODILESS = frozenset({204, 304})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer"})
 # RFC 9110 section 15.4.5: what a 304 repeats; the rest describes a body that is not there.
 _REPEATED = frozenset({b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary", b"last-modified"})
@@ -28,13 +29,16 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
 
     Raises whatever encoding `resp.media` raises.
     """
-    if resp.is_plain and resp.content_type is not None and req.scope["method"] != "HEAD" and resp.status != 204:
-        body = resp.body if resp.encode is None else resp.encode(resp.body)
-        size = len(body)
-        length = _LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size)
-        start = {"type": "http.response.start", "status": resp.status or 200, "headers": [resp.content_type, length]}
-        return start, {"type": "http.response.body", "body": body}
-    return _render_fully(req, resp)
+    kind = resp.kind
+    if kind is None or not resp.is_plain or req.scope["method"] == "HEAD":
+        return _render_fully(req, resp)
+    body = kind.encode(resp.body)
+    size = len(body)
+    length = _LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size)
+    return (
+        {"type": "http.response.start", "status": resp.status or 200, "headers": [kind.content_type, length]},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 def declared_length(resp: Response) -> int | None:
@@ -45,8 +49,8 @@ def declared_length(resp: Response) -> int | None:
 
 def _render_fully(req: Request, resp: Response) -> tuple[Message, Message | None]:
     status, body = _status(req, resp), resp.content
-    is_stream = resp.chunks is not None
-    if status in _BODILESS:
+    is_stream = resp.kind is STREAM
+    if status in BODILESS:
         headers, body, is_stream = _bodiless_fields(resp, status), b"", False
     elif status == 412 and resp.status != 412:
         headers, body, is_stream = [_LENGTHS[0]], b"", False
@@ -70,16 +74,21 @@ def _status(req: Request, resp: Response) -> int:
 
 def _own_fields(resp: Response, *, keep_length: bool) -> list[RawHeader]:
     """Give the fields of a response with a body: the content type, unless one was set by hand, and what was set."""
-    allowed = {b"content-length"} if keep_length else set()
-    fields = [field for field in resp.fields if field[0] not in _FRAMING or field[0] in allowed]
-    if resp.content_type is None or any(name == b"content-type" for name, _ in fields):
-        return fields
-    return [_in_charset(resp.content_type, resp.encoding), *fields]
+    own: list[RawHeader] = [] if resp.kind is None else [_content_type(resp)]
+    for field in resp.fields:
+        name = field[0]
+        if name == b"content-type":
+            own = [kept for kept in own if kept[0] != name]
+        if name not in _FRAMING or (keep_length and name == b"content-length"):
+            own.append(field)
+    return own
 
 
-def _in_charset(content_type: RawHeader, encoding: str) -> RawHeader:
-    name, value = content_type
-    return name, value.replace(b"charset=utf-8", b"charset=" + encoding.encode("ascii"))
+def _content_type(resp: Response) -> RawHeader:
+    name, value = (resp.kind or TEXT).content_type
+    if resp.encoding != "utf-8":
+        value = value.replace(b"charset=utf-8", b"charset=" + resp.encoding.encode("ascii"))
+    return name, value
 
 
 def _bodiless_fields(resp: Response, status: int) -> list[RawHeader]:

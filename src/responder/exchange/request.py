@@ -7,6 +7,7 @@ that does not look at them neither pays nor fails.
 from __future__ import annotations
 
 import asyncio
+import codecs
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ..types import RawHeader, Receive, Scope
 
 T = TypeVar("T")
+
+# Python's own inventions: they take quadratic time, or give text that no charset can encode again.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
 
 
 class Address(NamedTuple):
@@ -51,10 +55,9 @@ class Request:
     kept: Sequence[RawHeader] = ()
     entered: tuple[Any, ...] = ()
 
-    def __init__(self, scope: Scope, receive: Receive, api: Any) -> None:
-        self.scope = scope
-        self._receive = receive
-        self.api = api
+    scope: Scope
+    receive: Receive
+    api: Any
 
     def __repr__(self) -> str:
         return f"<Request {self.method!r} {self.scope['path']!r}>"
@@ -154,7 +157,7 @@ class Request:
 
     @lazy
     def _body(self) -> Body:
-        return Body(self.scope, self._receive, self.api.limits.body)
+        return Body(self.scope, self.receive, self.api.limits.body)
 
     @property
     async def content(self) -> bytes:
@@ -210,7 +213,13 @@ class Request:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def _decode_text(self, content: bytes) -> str:
-        return decode_guarded("The body", lambda raw: raw.decode(self.encoding), content)
+        return decode_guarded("The body", self._decode, content)
+
+    def _decode(self, content: bytes) -> str:
+        codec = codecs.lookup(self.encoding)
+        if codec.name in _NO_CHARSETS:
+            raise LookupError(f"unknown encoding: {codec.name}")
+        return content.decode(self.encoding)
 
     def _decode_media(self, content: bytes, form: Any) -> Any:
         if form != "json" and not self.is_json:

@@ -6,7 +6,7 @@ emitted, so that an after hook may still change `resp.media`; the last body set 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
 
 from .. import status_codes
 from ..errors import HTTPError, Problem, UnsafeRedirect
@@ -29,11 +29,24 @@ if TYPE_CHECKING:
     Chunks = AsyncIterable[bytes | str] | Iterable[bytes | str]
     Streamed = TypeVar("Streamed", bound=Callable[[], Chunks] | Chunks)
 
-TEXT: RawHeader = (b"content-type", b"text/plain; charset=utf-8")
-HTML: RawHeader = (b"content-type", b"text/html; charset=utf-8")
-JSON: RawHeader = (b"content-type", b"application/json")
-PROBLEM: RawHeader = (b"content-type", b"application/problem+json")
-BYTES: RawHeader = (b"content-type", b"application/octet-stream")
+
+class Kind(NamedTuple):
+    """What a body is: how it becomes bytes, and the content type that says so."""
+
+    encode: Callable[[Any], bytes]
+    content_type: RawHeader
+
+
+TEXT = Kind(str.encode, (b"content-type", b"text/plain; charset=utf-8"))
+HTML = Kind(str.encode, (b"content-type", b"text/html; charset=utf-8"))
+JSON = Kind(encode_json, (b"content-type", b"application/json"))
+PROBLEM = Kind(encode_json, (b"content-type", b"application/problem+json"))
+BYTES = Kind(bytes, (b"content-type", b"application/octet-stream"))
+STREAM = Kind(lambda _chunks: b"", BYTES.content_type)
+"""The body is an iterable, which is sent as it yields."""
+
+BODILESS = frozenset({204, 304})
+"""Statuses whose responses have no body (RFC 9110 section 6.4.1)."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -41,26 +54,19 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Response:
     """What the service answers: `resp` in `view(req, resp)`."""
 
-    is_set = False
-    """Whether a status or a body was set: what a before hook does to end the request."""
-
     is_plain = True
-    """Whether there is nothing but a status, a body and its content type, which is all the emitter then looks at."""
+    """Whether there is nothing but a status, a body and its kind, which is all that the emitter then looks at."""
 
+    req: Request
     status: int | None = None
     body: Any = None
-    encode: Callable[[Any], bytes] | None = None
-    content_type: RawHeader | None = None
-    chunks: Chunks | None = None
+    kind: Kind | None = None
     tasks: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...] = ()
     _encoding = "utf-8"
     _headers: ResponseHeaders | None = None
     _cookies: ResponseCookies | None = None
     _etag: str | None = None
     _last_modified: datetime | None = None
-
-    def __init__(self, req: Request) -> None:
-        self.req = req
 
     def __repr__(self) -> str:
         return f"<Response {self.status_code}>"
@@ -74,6 +80,11 @@ class Response:
             self.headers.raw.extend(fields)
 
     @property
+    def is_set(self) -> bool:
+        """Whether a status or a body was set: what a before hook does to end the request."""
+        return self.kind is not None or self.status is not None
+
+    @property
     def status_code(self) -> int:
         """The status, 200 unless set. Raises `ValueError` for what is not 200 to 599."""
         return self.status or 200
@@ -83,7 +94,8 @@ class Response:
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise ValueError(f"A response has a status code from 200 to 599, not {status!r}.")
         self.status = int(status)
-        self.is_set = True
+        if status in BODILESS:
+            self.is_plain = False
 
     # The body, one of these
 
@@ -97,10 +109,7 @@ class Response:
         if not isinstance(text, str):
             raise TypeError(f"resp.text takes a str, not {_a(text)}. For bytes use resp.content, for data resp.media.")
         self.body = text
-        self.encode = str.encode
-        self.content_type = TEXT
-        self.chunks = None
-        self.is_set = True
+        self.kind = TEXT
 
     @property
     def html(self) -> str:
@@ -111,17 +120,17 @@ class Response:
     def html(self, html: str) -> None:
         if not isinstance(html, str):
             raise TypeError(f"resp.html takes a str, not {_a(html)}.")
-        self._set_body(html, str.encode, HTML)
+        self.body = html
+        self.kind = HTML
 
     @property
     def content(self) -> bytes:
         """The body as bytes; setting it sends `application/octet-stream`, or `text/plain` for a `str`."""
-        if self.body is None:
+        if self.kind is None:
             return b""
-        if self.encode is str.encode:
-            text: str = self.body
-            return text.encode(self._encoding)
-        return self.body if self.encode is None else self.encode(self.body)
+        if self.kind.encode is str.encode:
+            return str(self.body).encode(self._encoding)
+        return self.kind.encode(self.body)
 
     @content.setter
     def content(self, content: bytes | bytearray | memoryview | str) -> None:
@@ -130,7 +139,8 @@ class Response:
             return
         if not isinstance(content, bytes | bytearray | memoryview):
             raise TypeError(f"resp.content takes bytes or a str, not {_a(content)}. For data use resp.media.")
-        self._set_body(bytes(content), None, BYTES)
+        self.body = bytes(content)
+        self.kind = BYTES
 
     @property
     def media(self) -> Any:
@@ -140,17 +150,7 @@ class Response:
     @media.setter
     def media(self, value: Any) -> None:
         self.body = value
-        self.encode = encode_json
-        self.content_type = JSON
-        self.chunks = None
-        self.is_set = True
-
-    def _set_body(self, body: Any, encode: Callable[[Any], bytes] | None, content_type: RawHeader) -> None:
-        self.body = body
-        self.encode = encode
-        self.content_type = content_type
-        self.chunks = None
-        self.is_set = True
+        self.kind = JSON
 
     def stream(self, source: Streamed) -> Streamed:
         """Send what a generator yields, as it yields: `@resp.stream` on a generator function without parameters.
@@ -161,8 +161,8 @@ class Response:
         chunks = source() if callable(source) else source
         if not hasattr(chunks, "__aiter__") and not hasattr(chunks, "__iter__"):
             raise TypeError(f"resp.stream takes a generator function or an iterable, not {_a(chunks)}.")
-        self._set_body(None, None, self.content_type or BYTES)
-        self.chunks = chunks
+        self.body = chunks
+        self.kind = STREAM
         self.is_plain = False
         return source
 
@@ -181,7 +181,7 @@ class Response:
     def mimetype(self) -> str:
         """The media type without parameters: `resp.mimetype = "text/csv"` after the body was set."""
         declared = self._headers.get("content-type") if self._headers is not None else None
-        own = self.content_type[1].decode("latin-1") if self.content_type else ""
+        own = self.kind.content_type[1].decode("latin-1") if self.kind else ""
         return parse_media_type(declared or own)[0]
 
     @mimetype.setter
@@ -336,7 +336,7 @@ class Response:
 
     def no_content(self) -> None:
         """Answer 204 (RFC 9110 section 15.3.5), without a body."""
-        self._set_body(None, None, BYTES)
+        self.body = self.kind = None
         self.status_code = 204
 
     def problem(self, status: int, *, title: str | None = None, detail: str | None = None, **members: Any) -> None:
@@ -345,7 +345,8 @@ class Response:
 
     def set_problem(self, error: HTTPError) -> None:
         """Answer with the problem document of an error, its status and its headers."""
-        self._set_body(error.document(), encode_json, PROBLEM)
+        self.body = error.document()
+        self.kind = PROBLEM
         self.status_code = error.status
         if error.headers:
             self.headers.update(error.headers)
@@ -358,6 +359,7 @@ class Response:
         if not callable(function):
             raise TypeError(f"resp.background takes a function and its arguments, not {_a(function)}.")
         self.tasks = (*self.tasks, (function, args))
+        self.is_plain = False
 
 
 def _a(value: object) -> str:

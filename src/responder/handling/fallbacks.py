@@ -5,7 +5,8 @@ Each is a view like any other, so that hooks and exception handlers meet it too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from ..errors import HTTPError
 from ..http.url import encode_path
@@ -75,14 +76,20 @@ def format_allow(methods: Iterable[str]) -> str:
     return ", ".join(method for method in STANDARD_METHODS if method in served)
 
 
+_QUERY_SAFE: Final = "!$%&'()*+,/:;=?@[]"
+
+
 def mended_location(scope: Scope) -> str | None:
     """Give the path with its trailing slash added or removed, or None for a path that must not be redirected.
 
     `//evil.example` in `Location` is another site, and so is a backslash to a browser; both stay a 404.
     """
-    path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else encode_path(scope["path"])
+    try:
+        path = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else encode_path(scope["path"])
+    except ValueError:  # a segment `..`, or half of a surrogate pair
+        return None
     if path.startswith("//") or "\\" in path or not (path.isascii() and path.isprintable()):
         return None
     mended = path[:-1] if path.endswith("/") else path + "/"
-    query = scope["query_string"].decode("latin-1")
+    query = quote(scope["query_string"], safe=_QUERY_SAFE)
     return f"{mended}?{query}" if query else mended

@@ -14,7 +14,7 @@ from ..errors import ServiceUnavailable
 from .threads import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..config import Threads
     from ..exchange.request import Request
@@ -64,6 +64,11 @@ class Board:
             self.arm()
         else:
             self.is_armed = False
+
+    def start_all(self, tasks: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
+        """Start several functions, each with its arguments."""
+        for function, args in tasks:
+            self.start(function, args)
 
     def start(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Run `function(*args)` beside the requests; a drain waits for it."""

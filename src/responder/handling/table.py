@@ -33,61 +33,62 @@ class Entry(NamedTuple):
 class Table:
     """Finds the pipeline for a request. `literals` is what the API looks into first: raw paths to methods."""
 
-    def __init__(self, entries: Iterable[Entry], api: Any, boards: Boards) -> None:
-        composed = [(entry, compose_route(entry, api, boards)) for entry in entries]
+    def __init__(self, entries: Iterable[Entry], root: Router, boards: Boards) -> None:
+        composed = [(entry, compose_route(entry, boards)) for entry in entries]
         # HEAD follows GET, unless a route of its own, wherever that was declared, comes after and replaces it.
         following = [(entry, {"HEAD": methods["GET"]}) for entry, methods in composed if "GET" in methods]
         composed = following + composed
         matcher = Matcher((entry.pattern, methods) for entry, methods in composed if entry.pattern is not None)
         self.literals = matcher.literals
         self._find = matcher.find
+        self._find_first = matcher.find_first
         self._default: dict[str, Pipeline] = {}
         for entry, methods in composed:
             if entry.route.default:
                 self._default |= methods
-        hooks, handlers = _hooks((api,), None), Handlers((api,))
+        hooks, handlers = _hooks((root,), None), Handlers((root,))
 
         def compose_fallback(view: Step, *names: str) -> Pipeline:
-            return compose(Plan(names, (view,), *hooks, handlers), api, boards)
+            return compose(Plan(names, (view,), *hooks, handlers), boards)
 
         self._not_found = compose_fallback(not_found(handlers))
         self._not_allowed = compose_fallback(method_not_allowed(handlers), "allow")
         self._options = compose_fallback(ANSWER_OPTIONS, "allow")
         self._redirect = compose_fallback(REDIRECT, "location")
 
-    def find(self, scope: Scope) -> tuple[Pipeline, tuple[Any, ...]]:
-        """Give the pipeline for a request and the values of its path's parameters."""
+    def find(self, scope: Scope) -> tuple[Pipeline, dict[str, Any]]:
+        """Give the pipeline for a request and the parameters of its path."""
         segments = path_segments(scope)
         if segments is None:
-            return self._not_found, ()
+            return self._not_found, {}
         method: str = scope["method"]
+        match = self._find_first(segments)
+        if match is None:
+            return self._fall_back(scope, segments)
         allowed: set[str] = set()
-        for methods, values in self._find(segments):
+        for methods, values in (match, *self._find(segments)) if method not in match.methods else (match,):
             if method in methods:
-                return methods[method], values
+                pipeline = methods[method]
+                return pipeline, dict(zip(pipeline.names, values, strict=True))
             allowed.update(methods)
-        return self._fall_back(scope, segments, allowed)
+        return self._refuse(method, allowed)
 
-    def _fall_back(
-        self, scope: Scope, segments: tuple[str, ...], allowed: set[str]
-    ) -> tuple[Pipeline, tuple[Any, ...]]:
+    def _fall_back(self, scope: Scope, segments: Sequence[str]) -> tuple[Pipeline, dict[str, Any]]:
+        """Answer a path that leads nowhere: mend its slash, or ask the default, or it is not found."""
         method: str = scope["method"]
-        if not allowed:
-            if (location := self._mend(scope, segments)) is not None:
-                return self._redirect, (location,)
-            if method in self._default:
-                return self._default[method], ()
-            allowed.update(self._default)
-        if not allowed:
-            return self._not_found, ()
-        return self._options if method == "OPTIONS" else self._not_allowed, (format_allow(allowed),)
+        if (location := self._mend(scope, segments)) is not None:
+            return self._redirect, {"location": location}
+        if method in self._default:
+            return self._default[method], {}
+        return self._refuse(method, self._default) if self._default else (self._not_found, {})
 
-    def _mend(self, scope: Scope, segments: tuple[str, ...]) -> str | None:
+    def _refuse(self, method: str, allowed: Iterable[str]) -> tuple[Pipeline, dict[str, Any]]:
+        return self._options if method == "OPTIONS" else self._not_allowed, {"allow": format_allow(allowed)}
+
+    def _mend(self, scope: Scope, segments: Sequence[str]) -> str | None:
         """Give where the same path with or without its trailing slash is, if something is there."""
-        mended = segments[:-1] if segments[-1:] == ("",) else (*segments, "")
-        if next(self._find(mended), None) is None:
-            return None
-        return mended_location(scope)
+        mended = segments[:-1] if segments[-1] == "" else [*segments, ""]
+        return None if self._find_first(mended) is None else mended_location(scope)
 
 
 class _Hooks(NamedTuple):
@@ -110,12 +111,12 @@ def _hooks(owners: Sequence[Router], route: Route | None) -> _Hooks:
     )
 
 
-def compose_route(entry: Entry, api: Any, boards: Boards) -> dict[str, Pipeline]:
+def compose_route(entry: Entry, boards: Boards) -> dict[str, Pipeline]:
     """Give a route's pipeline for each method. Raises `ConfigurationError` for a view or hook that cannot work."""
     route, pattern = entry
     names = pattern.names if pattern is not None else ()
     hooks, handlers = _hooks(route.owners, route), Handlers(route.owners)
     return {
-        method: compose(Plan(names, steps, *hooks, handlers), api, boards)
+        method: compose(Plan(names, steps, *hooks, handlers), boards)
         for method, steps in view_steps(route, names).items()
     }

@@ -7,6 +7,7 @@ signs, spaces and underscores, and take minutes over a million digits.
 from __future__ import annotations
 
 import re
+from operator import index
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 MAX_INTEGER: Final = 2**63 - 1
 """The largest value of `{name:int}`: what a 64-bit column of a database holds."""
 
-_INTEGER = re.compile(r"[0-9]{1,19}", re.ASCII)
+UNFIT: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,  # decimal's InvalidOperation is one
+    AssertionError,
+    RuntimeError,
+)
+"""Whatever a converter of the user's raises on the text of a client means that the segment does not match."""
+
 _DECIMAL = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,19})?", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
@@ -45,7 +56,7 @@ def _parse_text(text: str) -> str:
 
 
 def _parse_integer(text: str) -> int:
-    if not _INTEGER.fullmatch(text) or (value := int(text)) > MAX_INTEGER:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or (value := int(text)) > MAX_INTEGER:
         raise ValueError("Not a whole number of 64 bits.")
     return value
 
@@ -62,15 +73,22 @@ def _parse_uuid(text: str) -> UUID:
     return UUID(text)
 
 
+def _format_integer(value: Any) -> str:
+    return value if isinstance(value, str) else str(index(value))
+
+
 def _format_decimal(value: Any) -> str:
-    return format(float(value), ".17g") if not isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return str(value)
+    text = repr(float(value))
+    return text if "e" not in text else format(float(value), ".17g")
 
 
 BUILT_IN: Final = {
     converter.name: converter
     for converter in (
         Converter("uuid", _parse_uuid, lambda value: str(UUID(str(value))), rank=0),
-        Converter("int", _parse_integer, lambda value: str(int(value)), rank=1),
+        Converter("int", _parse_integer, _format_integer, rank=1),
         Converter("float", _parse_decimal, _format_decimal, rank=2),
         Converter("str", _parse_text, rank=4),
         Converter("path", str, spans=True, rank=5),

@@ -9,47 +9,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from ..http.url import split_path
+from .converters import UNFIT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..types import Scope
     from .pattern import Parameter, Pattern
 
 T = TypeVar("T")
 
-# Whatever a converter of the user's raises on the text of a client means that the segment does not match.
-_NO_MATCH = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
-
 
 class Match(NamedTuple, Generic[T]):
     """A place that a path leads to: what stands there for each method, and the values of the parameters."""
 
     methods: dict[str, T]
-    values: tuple[Any, ...]
+    values: Sequence[Any]
+
+
+class _Branch(NamedTuple, Generic[T]):
+    """A parameter that may follow: how it reads its segment, whether it takes the rest, and what comes after it."""
+
+    read: Callable[[str], Any]
+    spans: bool
+    node: _Node[T]
+    parameter: Parameter
 
 
 class _Node(Generic[T]):
     """One step of a path: what may follow, and what stands here if the path ends."""
 
-    __slots__ = ("literals", "methods", "parameters")
+    __slots__ = ("branches", "literals", "methods")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node[T]] = {}
-        self.parameters: list[tuple[Parameter, _Node[T]]] = []
+        self.branches: list[_Branch[T]] = []
         self.methods: dict[str, T] = {}
 
     def grow(self, segment: str | Parameter) -> _Node[T]:
         """Give the node after `segment`, made when it is not there yet."""
         if isinstance(segment, str):
             return self.literals.setdefault(segment, _Node())
-        for known, node in self.parameters:
-            if _kind(known) == _kind(segment):
-                return node
-        node = _Node[T]()
-        self.parameters.append((segment, node))
-        self.parameters.sort(key=lambda entry: _precedence(entry[0]))
-        return node
+        for branch in self.branches:
+            if _kind(branch.parameter) == _kind(segment):
+                return branch.node
+        branch = _Branch(_reader(segment), segment.converter.spans, _Node[T](), segment)
+        self.branches.append(branch)
+        self.branches.sort(key=lambda branch: _precedence(branch.parameter))
+        return branch.node
 
 
 def _kind(parameter: Parameter) -> tuple[str, str, str]:
@@ -59,6 +66,20 @@ def _kind(parameter: Parameter) -> tuple[str, str, str]:
 def _precedence(parameter: Parameter) -> tuple[int, int]:
     """Put first what has more literal text, then what has the stricter converter."""
     return -len(parameter.prefix + parameter.suffix), parameter.converter.rank
+
+
+def _reader(parameter: Parameter) -> Callable[[str], Any]:
+    """Give what reads a segment: the converter, after the literal text around the parameter is taken off."""
+    parse, prefix, suffix = parameter.converter.parse, parameter.prefix, parameter.suffix
+    if not prefix and not suffix:
+        return parse
+
+    def read(text: str) -> Any:
+        if not (text.startswith(prefix) and text.endswith(suffix) and len(text) > len(prefix) + len(suffix)):
+            raise ValueError("The literal part differs.")
+        return parse(text[len(prefix) : len(text) - len(suffix)])
+
+    return read
 
 
 class Matcher(Generic[T]):
@@ -75,12 +96,42 @@ class Matcher(Generic[T]):
             if pattern.literal is not None:
                 self.literals[pattern.literal] = node.methods
 
-    def find(self, segments: tuple[str, ...]) -> Iterator[Match[T]]:
+    def find(self, segments: Sequence[str]) -> Iterator[Match[T]]:
         """Give every place that the decoded segments lead to, the most literal first."""
         return _descend(self._root, segments, 0, ())
 
+    def find_first(self, segments: Sequence[str]) -> Match[T] | None:
+        """Give the first place that the decoded segments lead to, or None.
 
-def _descend(node: _Node[T], segments: tuple[str, ...], depth: int, values: tuple[Any, ...]) -> Iterator[Match[T]]:
+        PERF: most paths need no second look, and a loop takes half the time of the search that can turn back
+        (benchmarks/in_process.py, row path + query).
+        """
+        node = self._root
+        values: list[Any] = []
+        for text in segments:
+            following = node.literals.get(text)
+            if following is None:
+                following = _follow(node.branches, text, values)
+                if following is None:
+                    return next(self.find(segments), None)
+            node = following
+        return Match(node.methods, values) if node.methods else next(self.find(segments), None)
+
+
+def _follow(branches: list[_Branch[T]], text: str, values: list[Any]) -> _Node[T] | None:
+    """Give the node after the first parameter that reads `text`, and add the value; None when the rest must be seen."""
+    for read, spans, node, _ in branches:
+        if spans:
+            return None
+        try:
+            values.append(read(text))
+        except UNFIT:
+            continue
+        return node
+    return None
+
+
+def _descend(node: _Node[T], segments: Sequence[str], depth: int, values: tuple[Any, ...]) -> Iterator[Match[T]]:
     if depth == len(segments):
         if node.methods:
             yield Match(node.methods, values)
@@ -88,37 +139,32 @@ def _descend(node: _Node[T], segments: tuple[str, ...], depth: int, values: tupl
     text = segments[depth]
     if (following := node.literals.get(text)) is not None:
         yield from _descend(following, segments, depth + 1, values)
-    for parameter, following in node.parameters:
-        if parameter.converter.spans:
+    for read, spans, following, _ in node.branches:
+        if spans:
             rest = segments[depth:]
             if not any("/" in segment for segment in rest):  # an encoded slash is part of a name, no border
                 yield Match(following.methods, (*values, "/".join(rest)))
             continue
         try:
-            value = _read(parameter, text)
-        except _NO_MATCH:
+            value = read(text)
+        except UNFIT:
             continue
         yield from _descend(following, segments, depth + 1, (*values, value))
 
 
-def _read(parameter: Parameter, text: str) -> Any:
-    prefix, suffix = parameter.prefix, parameter.suffix
-    if prefix or suffix:
-        if not (text.startswith(prefix) and text.endswith(suffix) and len(text) > len(prefix) + len(suffix)):
-            raise ValueError("The literal part differs.")
-        text = text[len(prefix) : len(text) - len(suffix)]
-    return parameter.converter.parse(text)
-
-
-def path_segments(scope: Scope) -> tuple[str, ...] | None:
+def path_segments(scope: Scope) -> Sequence[str] | None:
     """Give the decoded segments of a request's path below its `root_path`, or None for a path that is malformed.
 
     `raw_path` keeps apart what `path` has mixed up (`%2F`); a server that gives none has decoded already.
     """
     raw: bytes | None = scope.get("raw_path")
-    segments = split_path(raw) if raw else tuple(scope["path"].split("/")[1:])
+    segments = split_path(raw) if raw else _split_decoded(scope["path"])
     root = scope.get("root_path")
     if not root or segments is None:
         return segments
     above = tuple(root.strip("/").split("/"))
     return segments[len(above) :] if segments[: len(above)] == above else segments
+
+
+def _split_decoded(path: str) -> tuple[str, ...] | None:
+    return tuple(path.split("/")[1:]) if path.startswith("/") else None

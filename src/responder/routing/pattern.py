@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..errors import ConfigurationError, RouteNotFoundError, UnknownConverter
 from ..http.url import canonical_path, encode_path, encode_segment
+from .converters import UNFIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,7 +73,10 @@ class Pattern(NamedTuple):
         """
         if unknown := sorted(values.keys() - set(self.names)):
             raise RouteNotFoundError(f"{self.path!r} has no parameter {unknown[0]!r}. It has: {_listed(self.names)}.")
-        return "/" + "/".join(self._format_segment(segment, values) for segment in self.segments)
+        path = "/" + "/".join(self._format_segment(segment, values) for segment in self.segments)
+        if path.startswith("//"):
+            raise RouteNotFoundError(f"{self.path!r} with these values is {path!r}, which browsers take for a host.")
+        return path
 
     def _format_segment(self, segment: Segment, values: Mapping[str, Any]) -> str:
         if isinstance(segment, str):
@@ -85,7 +89,7 @@ class Pattern(NamedTuple):
             converter.parse(text)
             whole = segment.prefix + text + segment.suffix
             return encode_path(whole) if converter.spans else encode_segment(whole)
-        except (ValueError, TypeError, OverflowError) as error:
+        except UNFIT as error:
             raise RouteNotFoundError(
                 f"{value!r} is no {converter.name} for {segment.name!r} in {self.path!r}: {error}"
             ) from error
@@ -95,6 +99,8 @@ def parse_pattern(path: str, converters: Mapping[str, Converter]) -> Pattern:
     """Read a path. Raises `ConfigurationError`, or `UnknownConverter`, with what to write instead."""
     if not path.startswith("/"):
         raise ConfigurationError(f"A path starts with '/': write {'/' + path!r} instead of {path!r}.")
+    if path.startswith("//"):
+        raise ConfigurationError(f"Path {path!r} starts with '//', which browsers take for a host; write one '/'.")
     if not path.isprintable() or "?" in path or "#" in path or _ESCAPE.search(path):
         raise ConfigurationError(
             f"Path {path!r} is written as people read it: without query, fragment, escapes or control characters."

@@ -85,14 +85,16 @@ class Stop:
         self._last_resort.cancel()
 
 
+def may_handle_signals() -> bool:
+    """Tell whether this thread is the one that Python lets handle signals."""
+    return threading.current_thread() is threading.main_thread()
+
+
 @contextmanager
 def signals(stop: Stop) -> Iterator[None]:
     """Let SIGTERM and Ctrl-C ask `stop`, when this is the thread that may handle signals."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     loop = asyncio.get_running_loop()
-    handlers = {signal.SIGINT: stop.insist, signal.SIGTERM: stop.ask}
+    handlers = {signal.SIGINT: stop.insist, signal.SIGTERM: stop.ask} if may_handle_signals() else {}
     before = {number: signal.getsignal(number) for number in handlers}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)

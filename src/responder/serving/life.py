@@ -59,7 +59,8 @@ class Lifespan:
     async def _tell(self, what: str, task: asyncio.Task[None]) -> Message:
         self._answer = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait({"type": f"lifespan.{what}"})
-        await asyncio.wait({self._answer, task}, return_when=asyncio.FIRST_COMPLETED)
+        waited: set[asyncio.Future[Any]] = {self._answer, task}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if self._answer.done():
             return self._answer.result()
         error = None if task.cancelled() else task.exception()

@@ -7,20 +7,21 @@ user's module makes on import do not survive it, and from Python 3.14 on it is n
 
 from __future__ import annotations
 
-import os
+import pickle
 import signal
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from . import loader
 from .console import complain, say
-from .drain import IMPATIENCE
+from .drain import IMPATIENCE, may_handle_signals
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def supervise(service: Service, target: str, *, reload: bool) -> None:
     worker that cannot start is reported and waited for the next change.
     """
     module, _ = loader.locate(target)
+    _check_that_it_travels(service)
     if not reload:
         Supervisor(service, target).run()
         return
@@ -56,6 +58,15 @@ def supervise(service: Service, target: str, *, reload: bool) -> None:
     supervisor = Supervisor(replace(service, grace=min(service.grace, RELOAD_GRACE)), target, patient=True)
     with watching(module.directory, supervisor.change):
         supervisor.run()
+
+
+def _check_that_it_travels(service: Service) -> None:
+    try:
+        pickle.dumps(service)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ConfigurationError(
+            f"The options of the server cannot be sent to worker processes: {error}. Use one worker, or other options."
+        ) from error
 
 
 class Supervisor:
@@ -69,30 +80,27 @@ class Supervisor:
         self._announced = False
         self._changed = ""
         self._stopped = 0.0
-        self._inbox, self._outbox = os.pipe()
+        # Closed with the last reference: the watcher of files may still write when `run` is over.
+        self._inbox, self._outbox = Pipe(duplex=False)
 
     def run(self) -> None:
         """Start the workers and stay with them until told to stop."""
-        try:
-            with self._signals():
-                try:
-                    self._start()
-                    while self._step():
-                        pass
-                finally:
-                    self._stop_workers()
-        finally:
-            os.close(self._inbox)
-            os.close(self._outbox)
+        with self._signals():
+            try:
+                self._start()
+                while self._step():
+                    pass
+            finally:
+                self._stop_workers()
 
     def stop(self) -> None:
         """Ask `run` to end; safe in signal handlers and threads."""
-        os.write(self._outbox, STOP)
+        self._outbox.send_bytes(STOP)
 
     def change(self, path: str) -> None:
         """Ask for new workers, because the file at `path` changed; safe in threads."""
         self._changed = path
-        os.write(self._outbox, CHANGE)
+        self._outbox.send_bytes(CHANGE)
 
     def _start(self) -> None:
         self.workers += [Worker(self.service, self.target) for _ in range(self.service.workers)]
@@ -101,7 +109,7 @@ class Supervisor:
         """Wait for the next event and act on it; false when it was the wish to stop."""
         ready = wait([self._inbox, *(worker.report for worker in self.workers)])
         if self._inbox in ready:
-            return self._obey(os.read(self._inbox, 1))
+            return self._obey(self._inbox.recv_bytes())
         for worker in [worker for worker in self.workers if worker.report in ready]:
             self._hear(worker)
         return True
@@ -154,10 +162,8 @@ class Supervisor:
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Let SIGTERM and Ctrl-C stop the workers, when this is the thread that may handle signals."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = (signal.SIGINT, signal.SIGTERM) if may_handle_signals() else ()
+        before = {number: signal.signal(number, self._handle) for number in numbers}
         try:
             yield
         finally:

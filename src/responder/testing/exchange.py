@@ -147,10 +147,14 @@ class Exchange:
             if self._pull is None and not self._uploaded:
                 self._pull = asyncio.create_task(self._source())
                 self._pull.add_done_callback(lambda _: self._signal.notify())
-            await self._signal.until(lambda: self._left or self._complete or (self._pull and self._pull.done()))
+            await self._signal.until(self._has_news)
             if self._pull is not None and self._pull.done():
                 return self._take(self._pull)
         return {"type": "http.disconnect"}
+
+    def _has_news(self) -> bool:
+        pulled = not self._uploaded if self._pull is None else self._pull.done()
+        return pulled or self._left or self._complete
 
     def _take(self, pull: asyncio.Task[bytes]) -> Message:
         self._pull = None

@@ -7,13 +7,12 @@ out of step. Here nothing is forgiven, so that a test shows what a deployment wo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ResponderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..types import Message, RawHeader
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -51,7 +50,10 @@ class ResponseRules:
         status = message.get("status")
         if type(status) is not int or not 100 <= status <= 999:
             raise ProtocolError(f"The status of a response is an int from 100 to 999, not {status!r}.")
-        self.headers = [_check_header(header) for header in message.get("headers", ())]
+        headers = message.get("headers", ())
+        if not isinstance(headers, Iterable):
+            raise ProtocolError(f"The headers of a response are pairs of bytes, not {headers!r}.")
+        self.headers = [_check_header(header) for header in headers]
         length = _length_of(self.headers)
         self._length = None if self._is_bodiless(status) else length
         self.status = status
