@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import status_codes
 from .config import Limits, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
+from .handling.failures import handler_step
 from .handling.lifespan import Lifespan
 from .handling.pipeline import Application
 from .handling.steps import around_steps, hook_step
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from .handling.pipeline import Pipeline
     from .routing.converters import Converter
     from .testing import AsyncClient, Session
     from .types import Receive, Scope, Send
@@ -61,28 +61,24 @@ class API(Application):
         self._converters: dict[str, Converter] = dict(BUILT_IN)
         self._entries: list[Entry] = []
         self._claims: dict[tuple[Any, ...], dict[str, Route]] = {}
-        self._table: Table | None = None
         self._session: Session | None = None
 
     # Serving
 
-    def find(self, scope: Scope) -> tuple[Pipeline, dict[str, Any]]:
-        """Give the pipeline of a request and the parameters of its path."""
-        return (self._table or self._build_table()).find(scope)
-
-    def _build_table(self) -> Table:
-        self._table = table = Table(self._entries, self, self.boards)
+    def build_table(self) -> Table:
+        """Compose every route anew, and swap the table in whole."""
+        self.table = table = Table(self._entries, self, self.boards)
         self.literals = table.literals
         return table
 
     def _changed(self) -> None:
         self.literals = {}
-        self._table = None
+        self.table = None
 
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the lifespan, and close a WebSocket, which nothing here serves."""
         if scope["type"] == "lifespan":
-            self._build_table()
+            self.build_table()
             await self._lifespan.serve(self, scope, receive, send, self.boards.drain)
         elif scope["type"] == "websocket":
             await receive()
@@ -190,6 +186,9 @@ class API(Application):
             around_steps(HookEntry(function))
         else:
             hook_step(HookEntry(function))
+
+    def _admit_handler(self, handler: Callable[..., Any]) -> None:
+        handler_step(HookEntry(handler))
 
     # Life
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from ..errors import DecodeError, UnsupportedMediaType
 from ..http.cookies import parse_cookies
-from ..http.headers import Headers
+from ..http.headers import Headers, find_field
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
 from ..http.query import QueryParams, parse_query
 from ..http.url import URL, parse_host
@@ -118,7 +118,8 @@ class Request:
 
     @lazy
     def _content_type(self) -> tuple[str, dict[str, str]]:
-        return parse_media_type(self.headers.get("content-type", ""))
+        declared = find_field(self.scope["headers"], b"content-type")
+        return ("application/json", {}) if declared == "application/json" else parse_media_type(declared or "")
 
     @property
     def mimetype(self) -> str:

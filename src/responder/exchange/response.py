@@ -48,6 +48,9 @@ STREAM = Kind(lambda _chunks: b"", BYTES.content_type)
 BODILESS = frozenset({204, 304})
 """Statuses whose responses have no body (RFC 9110 section 6.4.1)."""
 
+DESCRIBING = frozenset({b"content-type", b"content-encoding", b"content-language", b"content-range"})
+"""The header fields that tell of a body (RFC 9110 section 8), and leave with it."""
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -72,12 +75,12 @@ class Response:
         return f"<Response {self.status_code}>"
 
     def reset(self, fields: Iterable[RawHeader]) -> None:
-        """Forget everything that was set, and start again from these header fields."""
+        """Forget everything that was set, and start again from these header fields, save those that tell of a body."""
         req = self.req
         self.__dict__.clear()
         self.req = req
         if fields:
-            self.headers.raw.extend(fields)
+            self.headers.raw.extend(field for field in fields if field[0] not in DESCRIBING)
 
     @property
     def is_set(self) -> bool:

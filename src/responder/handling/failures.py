@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ..errors import ClientDisconnected, HTTPError, UnsafeRedirect
+from ..http.headers import find_field
 from ..http.negotiation import prefers_html
 from ..status_codes import phrase
 from .steps import hook_step
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..exchange.request import Request
     from ..exchange.response import Response
+    from ..routing.route import HookEntry
     from ..routing.router import Router
     from .steps import Step
 
@@ -27,12 +29,17 @@ log = logging.getLogger("responder")
 _GIVEN = ("req", "resp", "error")
 
 
+def handler_step(entry: HookEntry) -> Step:
+    """Give the step of an exception handler. Raises `ConfigurationError` for one that cannot be called as it has to."""
+    return hook_step(entry, _GIVEN)
+
+
 class Handlers:
     """The exception handlers that a route meets, its own router's first."""
 
     def __init__(self, owners: Sequence[Router]) -> None:
         self._nearest_first: list[dict[type[Exception] | int, Step]] = [
-            {kind: hook_step(entry, _GIVEN) for kind, entry in owner.handlers.items()} for owner in reversed(owners)
+            {kind: handler_step(entry) for kind, entry in owner.handlers.items()} for owner in reversed(owners)
         ]
 
     def find(self, error: Exception) -> Step | None:
@@ -81,7 +88,7 @@ def report(req: Request, error: Exception) -> None:
 def render_default(req: Request, resp: Response, error: Exception) -> None:
     """Answer an error that nobody handles."""
     answer = answer_for(error)
-    is_browser = prefers_html(req.headers.get("accept"))
+    is_browser = prefers_html(find_field(req.scope["headers"], b"accept"))
     if is_mistake(error) and req.api.debug and _is_local(req):
         _render_debug(req, resp, error, is_browser=is_browser)
     elif is_browser:

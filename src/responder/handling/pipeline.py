@@ -8,11 +8,12 @@ rejected: whatever it would do is done to the response before that is emitted.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from asyncio import CancelledError, current_task, get_running_loop
+from asyncio import CancelledError, current_task
 from contextlib import aclosing
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..exchange.emit import declared_length, encode_chunk, render
+from ..exchange.emit import declared_length, encode_chunk, render, render_fully
 from ..exchange.request import Request
 from ..exchange.response import Response
 from ..routing.router import Router
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .in_flight import Board
     from .stages import Plan, Run
     from .steps import Step
+    from .table import Table
 
     Rendered: TypeAlias = tuple[Message, Message | None]
     Recover: TypeAlias = Callable[[Request, Response, Exception], Awaitable[Rendered]]
@@ -58,43 +60,46 @@ class Application(Router, ABC):
     def __init__(self, threads: Threads) -> None:
         super().__init__()
         self.boards = Boards(threads)
+        self.table: Table | None = None
         self.literals: dict[bytes, dict[str, Pipeline]] = {}
 
     @abstractmethod
-    def find(self, scope: Scope) -> tuple[Pipeline, dict[str, Any]]:
-        """Give the pipeline of a request and the parameters of its path."""
+    def build_table(self) -> Table:
+        """Compose every route anew, and swap the table in whole."""
 
     @abstractmethod
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is no HTTP request."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901 - PERF: flat
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912 - PERF: flat
         """Serve one connection event of a server (ASGI 3).
 
         PERF: one flat function. Each call split off costs every request 0.1 us, each coroutine 0.2, where a whole
         text response is 1.0 over the bare application (benchmarks/in_process.py, row text).
         """
         req = Request()
-        try:
-            run, recover, _ = self.literals[scope["raw_path"]][scope["method"]]
-            if scope["root_path"]:
-                (run, recover, _), req.path_params = self.find(scope)
-        except KeyError:
-            if scope["type"] != "http":
-                await self.serve_other(scope, receive, send)
-                return
-            (run, recover, _), req.path_params = self.find(scope)
+        resp = Response()
+        methods = self.literals.get(scope.get("raw_path", b""))
+        if methods is not None and (method := scope["method"]) in methods and not scope.get("root_path"):
+            run, recover, _ = methods[method]
+        elif scope["type"] != "http":
+            await self.serve_other(scope, receive, send)
+            return
+        else:
+            (run, recover, _), req.path_params = (self.table or self.build_table()).find(scope)
+            if scope["method"] == "HEAD":  # which is not among the literals, so that only it and parameters pay
+                resp.is_plain = False
         req.scope = scope
         req.receive = receive
         req.api = self
-        resp = Response()
         resp.req = req
-        loop = get_running_loop()
-        board = self.boards.get(loop) or self.boards.open(loop)
+        board = self.boards.get(get_ident())
+        if board is None or not board.loop.is_running():
+            board = self.boards.open()
         if not board.is_armed:
             board.arm()
         live = board.live
-        live[req] = current_task(loop)
+        live[req] = current_task(board.loop)
         try:
             try:
                 result = await run(req, resp)
@@ -155,11 +160,11 @@ def _compose_recovery(plan: Plan, boards: Boards) -> Recover:
                 await answer(req, resp, error, handler)
                 if not after_failed:
                     await run_after(req, resp)
-                return render(req, resp)
+                return render_fully(req, resp)
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = another
         await answer(req, resp, error, None)
-        return render(req, resp)
+        return render_fully(req, resp)
 
     return recover
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigurationError
@@ -39,7 +40,7 @@ def inspect_callable(function: Callable[..., Any], given: Sequence[str], offered
 
 def _code(function: Callable[..., Any]) -> Any:
     """Give what tells async from sync: an object that is called by its `__call__` is what that method is."""
-    while hasattr(function, "func"):  # functools.partial
+    while isinstance(function, partial):
         function = function.func
     return function if inspect.isroutine(function) else function.__call__  # type: ignore[operator]
 
@@ -56,14 +57,19 @@ def _wanted_names(function: Callable[..., Any], given: Sequence[str], offered: S
     named = positional[len(given) :] + [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     if offered is None:
         named = [parameter for parameter in named if parameter.default is inspect.Parameter.empty]
-    settled = getattr(function, "keywords", {})  # of a functools.partial
-    named = [parameter for parameter in named if parameter.name not in settled]
+    if isinstance(function, partial):
+        named = [parameter for parameter in named if parameter.name not in function.keywords]
     offered = offered or ()
     for parameter in named:
         if parameter.name not in offered:
             raise ConfigurationError(
                 f"{describe_callable(function)} has a parameter {parameter.name!r}, and its path has "
                 f"{_listed(offered)}. Put {{{parameter.name}}} into the path, or take it from req.params."
+            )
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise ConfigurationError(
+                f"{describe_callable(function)} takes {parameter.name!r} by position only, and gets it by name. "
+                "Take away the '/' behind it."
             )
     if inspect.Parameter.VAR_KEYWORD in kinds:
         return tuple(offered)

@@ -39,7 +39,11 @@ class Table:
         following = [(entry, {"HEAD": methods["GET"]}) for entry, methods in composed if "GET" in methods]
         composed = following + composed
         matcher = Matcher((entry.pattern, methods) for entry, methods in composed if entry.pattern is not None)
-        self.literals = matcher.literals
+        # HEAD stays with the search, so that a response to any other method need not ask for it.
+        self.literals = {
+            path: {method: pipeline for method, pipeline in methods.items() if method != "HEAD"}
+            for path, methods in matcher.literals.items()
+        }
         self._find = matcher.find
         self._find_first = matcher.find_first
         self._default: dict[str, Pipeline] = {}
@@ -61,12 +65,19 @@ class Table:
         segments = path_segments(scope)
         if segments is None:
             return self._not_found, {}
-        method: str = scope["method"]
         match = self._find_first(segments)
         if match is None:
             return self._fall_back(scope, segments)
+        methods, values = match
+        pipeline = methods.get(scope["method"])
+        if pipeline is None:
+            return self._find_for_method(scope["method"], segments)
+        return pipeline, dict(zip(pipeline.names, values, strict=False))
+
+    def _find_for_method(self, method: str, segments: Sequence[str]) -> tuple[Pipeline, dict[str, Any]]:
+        """Look at every place that the path leads to for one that serves the method; if there is none, refuse it."""
         allowed: set[str] = set()
-        for methods, values in (match, *self._find(segments)) if method not in match.methods else (match,):
+        for methods, values in self._find(segments):
             if method in methods:
                 pipeline = methods[method]
                 return pipeline, dict(zip(pipeline.names, values, strict=True))
@@ -87,7 +98,8 @@ class Table:
 
     def _mend(self, scope: Scope, segments: Sequence[str]) -> str | None:
         """Give where the same path with or without its trailing slash is, if something is there."""
-        mended = segments[:-1] if segments[-1] == "" else [*segments, ""]
+        is_open = bool(segments) and segments[-1] == ""  # nothing is left of a path that is `root_path` itself
+        mended = segments[:-1] if is_open else [*segments, ""]
         return None if self._find_first(mended) is None else mended_location(scope)
 
 

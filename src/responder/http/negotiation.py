@@ -133,7 +133,9 @@ def prefers_html(header: str | None) -> bool:
 
     `*/*` and `text/*` do not name it, so that scripts and command lines are answered with problem documents.
     """
-    ranges = parse_accept(header or "")
+    if not header or "html" not in header.lower():
+        return False
+    ranges = parse_accept(header)
     fit, quality = _find_best(ranges, "text/html")
     json = max(_find_best(ranges, name)[1] for name in ("application/problem+json", "application/json"))
     return fit >= _EXACT and quality > 0 and quality >= json

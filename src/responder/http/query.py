@@ -30,7 +30,7 @@ class QueryParams(Mapping[str, str]):
     __slots__ = ("_last", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = tuple(pairs)
+        self._pairs: list[tuple[str, str]] = pairs if isinstance(pairs, list) else list(pairs)
         self._last = dict(self._pairs)
 
     def __getitem__(self, name: str) -> str:
@@ -97,7 +97,7 @@ def parse_query(raw: bytes, max_pairs: int = 1000) -> QueryParams:
         if b"%" in raw or b"+" in raw:
             pairs = _decode_pairs(raw)
         else:
-            pairs = [_split_pair(piece) for piece in raw.decode("utf-8").split("&") if piece]
+            pairs = [piece.partition("=")[::2] for piece in raw.decode("utf-8").split("&") if piece]
     except UnicodeDecodeError:
         raise DecodeError("The query string is not valid UTF-8; percent-encode the bytes of UTF-8 text.") from None
     return QueryParams(pairs)
@@ -116,11 +116,6 @@ def encode_query(pairs: Mapping[str, object] | Iterable[tuple[str, object]]) -> 
         for member in (value if isinstance(value, list | tuple) else (value,))
         if member is not None
     )
-
-
-def _split_pair(piece: str) -> tuple[str, str]:
-    name, _, value = piece.partition("=")
-    return name, value
 
 
 def _decode_pairs(raw: bytes) -> list[tuple[str, str]]:

@@ -30,7 +30,12 @@ def decode_guarded(what: str, decode: Callable[[bytes], T], raw: bytes) -> T:
     try:
         return decode(raw)
     except CODEC_ERRORS as error:
-        raise DecodeError(f"{what} cannot be decoded: {_reason(error)}.") from error
+        raise describe_failure(what, error) from error
+
+
+def describe_failure(what: str, error: Exception) -> DecodeError:
+    """Give the 400 for an error of a codec, for a decoder that catches `CODEC_ERRORS` itself."""
+    return DecodeError(f"{what} cannot be decoded: {_reason(error)}.")
 
 
 def _reason(error: Exception) -> str:

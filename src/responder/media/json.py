@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import ConfigurationError, DecodeError, Problem
-from .guard import decode_guarded
+from .guard import CODEC_ERRORS, describe_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,17 +53,18 @@ def decode_json(raw: bytes, model: Any = Any, *, depth: int = 100) -> Any:
     Raises `DecodeError` (400) for what is not JSON, `Problem` (422) for JSON that does not fit the model, and
     `ConfigurationError` for a model that JSON cannot fill.
     """
-    decode = _decoder(model)
+    try:
+        decode = _decoder(model)
+    except TypeError as error:  # the cache cannot hash it
+        raise ConfigurationError(f"media({model!r}) cannot be read from JSON: it is no type.") from error
     if raw.count(b"[") + raw.count(b"{") > depth and _is_deeper(raw, depth):
         raise DecodeError(f"The JSON body is nested deeper than {depth} levels, or its brackets do not match.")
-    return decode_guarded("The JSON body", lambda raw: _validated(decode, raw), raw)
-
-
-def _validated(decode: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return decode(raw)
     except msgspec.ValidationError as error:
         raise Problem(422, detail=str(error)) from error
+    except CODEC_ERRORS as error:
+        raise describe_failure("The JSON body", error) from error
 
 
 def _is_deeper(raw: bytes, depth: int) -> bool:

@@ -6,7 +6,7 @@ that no client can fill memory. A matcher is built whole and never changed; a ne
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..http.url import split_path
 from .converters import UNFIT
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Match(NamedTuple, Generic[T]):
-    """A place that a path leads to: what stands there for each method, and the values of the parameters."""
-
-    methods: dict[str, T]
-    values: Sequence[Any]
+Match: TypeAlias = tuple[dict[str, T], "Sequence[Any]"]
+"""A place that a path leads to: what stands there for each method, and the values of the parameters."""
 
 
 class _Branch(NamedTuple, Generic[T]):
@@ -106,20 +103,23 @@ class Matcher(Generic[T]):
         PERF: most paths need no second look, and a loop takes half the time of the search that can turn back
         (benchmarks/in_process.py, row path + query).
         """
-        node = self._root
-        values: list[Any] = []
+        node, values, is_branched = self._root, list[Any](), False
         for text in segments:
             following = node.literals.get(text)
+            if node.branches:
+                is_branched = True
+                following = following or _follow(node.branches, text, values)
             if following is None:
-                following = _follow(node.branches, text, values)
-                if following is None:
-                    return next(self.find(segments), None)
+                break
             node = following
-        return Match(node.methods, values) if node.methods else next(self.find(segments), None)
+        else:
+            if node.methods:
+                return node.methods, values
+        return next(self.find(segments), None) if is_branched else None
 
 
 def _follow(branches: list[_Branch[T]], text: str, values: list[Any]) -> _Node[T] | None:
-    """Give the node after the first parameter that reads `text`, and add the value; None when the rest must be seen."""
+    """Give the node after the first parameter that reads `text`, and keep the value."""
     for read, spans, node, _ in branches:
         if spans:
             return None
@@ -134,7 +134,7 @@ def _follow(branches: list[_Branch[T]], text: str, values: list[Any]) -> _Node[T
 def _descend(node: _Node[T], segments: Sequence[str], depth: int, values: tuple[Any, ...]) -> Iterator[Match[T]]:
     if depth == len(segments):
         if node.methods:
-            yield Match(node.methods, values)
+            yield node.methods, values
         return
     text = segments[depth]
     if (following := node.literals.get(text)) is not None:
@@ -143,7 +143,7 @@ def _descend(node: _Node[T], segments: Sequence[str], depth: int, values: tuple[
         if spans:
             rest = segments[depth:]
             if not any("/" in segment for segment in rest):  # an encoded slash is part of a name, no border
-                yield Match(following.methods, (*values, "/".join(rest)))
+                yield following.methods, (*values, "/".join(rest))
             continue
         try:
             value = read(text)
@@ -158,13 +158,10 @@ def path_segments(scope: Scope) -> Sequence[str] | None:
     `raw_path` keeps apart what `path` has mixed up (`%2F`); a server that gives none has decoded already.
     """
     raw: bytes | None = scope.get("raw_path")
-    segments = split_path(raw) if raw else _split_decoded(scope["path"])
-    root = scope.get("root_path")
+    path: str = scope["path"]
+    segments = split_path(raw) if raw else tuple(path.split("/")[1:]) if path.startswith("/") else None
+    root = scope.get("root_path", "").strip("/")
     if not root or segments is None:
         return segments
-    above = tuple(root.strip("/").split("/"))
+    above = tuple(root.split("/"))
     return segments[len(above) :] if segments[: len(above)] == above else segments
-
-
-def _split_decoded(path: str) -> tuple[str, ...] | None:
-    return tuple(path.split("/")[1:]) if path.startswith("/") else None

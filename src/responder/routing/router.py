@@ -14,7 +14,7 @@ from .route import HookEntry, Route, check_callable, check_methods, find_place, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..types import Hook, View
+    from ..types import ErrorHandler, Hook, View
     from .route import Hooks, RouteOptions
 
 V = TypeVar("V", bound="Callable[..., Any]")
@@ -207,6 +207,11 @@ class Router:
         for parent, _ in self._parents:
             parent._admit_hook(function, is_around=is_around)
 
+    def _admit_handler(self, handler: ErrorHandler) -> None:
+        """Let every router above check an exception handler before it is kept."""
+        for parent, _ in self._parents:
+            parent._admit_handler(handler)
+
     def exception_handler(self, kind: type[Exception] | int, *, block: bool = True) -> Callable[[V], V]:
         """Answer an exception class, or a status from 400 to 599, with `handler(req, resp, error)`.
 
@@ -223,6 +228,7 @@ class Router:
                 raise ConfigurationError(
                     f"{known} already handles {kind!r} here; a router has one handler for each kind."
                 )
+            self._admit_handler(handler)
             self.handlers[kind] = HookEntry(handler, block)
             self._changed()
             return handler
