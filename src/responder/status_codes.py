@@ -70,8 +70,13 @@ HTTP_508 = 508
 HTTP_510 = 510
 HTTP_511 = 511
 
-# RFC 9110 renamed these after Python 3.11 had named them.
-_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
+# RFC 9110 renamed some after Python 3.11 had named them.
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 
 def is_100(status_code: int) -> bool:
@@ -101,9 +106,4 @@ def is_500(status_code: int) -> bool:
 
 def phrase(status_code: int) -> str:
     """Give the reason phrase of a status: `"Not Found"` for 404, `"Status 499"` for one that has no name."""
-    if status_code in _RENAMED:
-        return _RENAMED[status_code]
-    try:
-        return HTTPStatus(status_code).phrase
-    except ValueError:
-        return f"Status {status_code}"
+    return _PHRASES.get(status_code) or f"Status {status_code}"

@@ -70,7 +70,7 @@ class API:
         scope["state"].update(self.state)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        print("shut down", flush=True)
+        print("shut down\\n", end="", flush=True)
         await send({"type": "lifespan.shutdown.complete"})
 
 

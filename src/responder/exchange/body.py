@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
-from ..http.headers import find_field
+from ..http.headers import last_field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -135,5 +135,5 @@ class Body:
 
 def _declared_length(scope: Scope) -> int | None:
     """Give the declared Content-Length, or None for what is no number: what arrives is counted all the same."""
-    value = find_field(scope["headers"], b"content-length")
-    return int(value) if value is not None and value.isdecimal() and value.isascii() and len(value) < 19 else None
+    value = last_field(scope["headers"], b"content-length")
+    return int(value) if value is not None and value.isdigit() and len(value) < 19 else None

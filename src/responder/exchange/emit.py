@@ -22,6 +22,7 @@ _KNOWN = len(_LENGTHS)
 _READING = frozenset({"GET", "HEAD"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer"})
 _ABOUT_BODY = _FRAMING | DESCRIBING
+_MINDED = _FRAMING | {b"content-type"}
 
 
 def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
@@ -30,13 +31,21 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
     Raises whatever encoding `resp.media` raises.
     """
     kind = resp.kind
-    if kind is None or not resp.is_plain:
+    if kind is None or not resp.is_simple:
         return render_fully(req, resp)
-    body = kind.encode(resp.body)
+    encode, content_type = kind
+    body = encode(resp.body)
     size = len(body)
     length = _LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size)
+    if resp.has_fields:
+        fields = resp.fields
+        if not _MINDED.isdisjoint(dict(fields)):
+            return render_fully(req, resp)
+        headers = [content_type, *fields, length]
+    else:
+        headers = [content_type, length]
     return (
-        {"type": "http.response.start", "status": resp.status or 200, "headers": [kind.content_type, length]},
+        {"type": "http.response.start", "status": resp.status or 200, "headers": headers},
         {"type": "http.response.body", "body": body},
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from ..errors import DecodeError, UnsupportedMediaType
 from ..http.cookies import parse_cookies
-from ..http.headers import Headers, find_field
+from ..http.headers import Headers, last_field
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
 from ..http.query import QueryParams, parse_query
 from ..http.url import URL, parse_host
@@ -118,8 +118,8 @@ class Request:
 
     @lazy
     def _content_type(self) -> tuple[str, dict[str, str]]:
-        declared = find_field(self.scope["headers"], b"content-type")
-        return ("application/json", {}) if declared == "application/json" else parse_media_type(declared or "")
+        declared = last_field(self.scope["headers"], b"content-type") or b""
+        return parse_media_type(declared.decode("latin-1"))
 
     @property
     def mimetype(self) -> str:
@@ -129,7 +129,10 @@ class Request:
     @property
     def is_json(self) -> bool:
         """Whether the body is declared as JSON: `application/json`, or a type that ends in `+json`."""
-        return self.mimetype == "application/json" or self.mimetype.endswith("+json")
+        if last_field(self.scope["headers"], b"content-type") == b"application/json":
+            return True
+        mimetype = self.mimetype
+        return mimetype == "application/json" or mimetype.endswith("+json")
 
     @lazy
     def encoding(self) -> str:
@@ -234,8 +237,9 @@ class Request:
 
     async def disconnected(self) -> bool:
         """Say whether the client has left. From the first call on, its leaving also cancels the task that asked."""
-        self.watch(asyncio.current_task())
-        await asyncio.sleep(0)
+        if not self._body.is_disconnected:
+            self.watch(asyncio.current_task())
+            await asyncio.sleep(0)
         return self._body.is_disconnected
 
     def watch(self, task: asyncio.Task[Any] | None) -> None:
@@ -244,10 +248,10 @@ class Request:
             self.watcher = asyncio.ensure_future(self._body.watch(lambda: self.end(task)))
 
     def end(self, task: asyncio.Task[Any] | None) -> None:
-        """Cancel the request: its client is gone, or the server ends."""
-        self.is_ended = True
-        if task is not None:
+        """Cancel the request, once: its client is gone, or the server ends. A second time would cut its clean-up off."""
+        if task is not None and not self.is_ended:
             task.cancel()
+        self.is_ended = True
 
 
 def _is_loop_thread(loop: asyncio.AbstractEventLoop) -> bool:

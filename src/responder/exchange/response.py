@@ -57,8 +57,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class Response:
     """What the service answers: `resp` in `view(req, resp)`."""
 
-    is_plain = True
-    """Whether there is nothing but a status, a body and its kind, which is all that the emitter then looks at."""
+    is_simple = True
+    """Whether the body goes out as it is: no HEAD, 204, condition, charset or stream that the emitter has to mind."""
+
+    has_fields = False
+    """Whether headers or cookies were touched."""
 
     req: Request
     status: int | None = None
@@ -98,7 +101,7 @@ class Response:
             raise ValueError(f"A response has a status code from 200 to 599, not {status!r}.")
         self.status = int(status)
         if status in BODILESS:
-            self.is_plain = False
+            self.is_simple = False
 
     # The body, one of these
 
@@ -166,7 +169,7 @@ class Response:
             raise TypeError(f"resp.stream takes a generator function or an iterable, not {_a(chunks)}.")
         self.body = chunks
         self.kind = STREAM
-        self.is_plain = False
+        self.is_simple = False
         return source
 
     @property
@@ -178,7 +181,7 @@ class Response:
     def encoding(self, encoding: str) -> None:
         "".encode(encoding)
         self._encoding = encoding
-        self.is_plain = False
+        self.is_simple = False
 
     @property
     def mimetype(self) -> str:
@@ -202,7 +205,7 @@ class Response:
         """
         if self._headers is None:
             self._headers = ResponseHeaders()
-            self.is_plain = False
+            self.has_fields = True
         return self._headers
 
     @property
@@ -210,7 +213,7 @@ class Response:
         """The cookies to set: `resp.cookies["hello"] = "world"`, with the safe defaults of `set_cookie`."""
         if self._cookies is None:
             self._cookies = ResponseCookies()
-            self.is_plain = False
+            self.has_fields = True
         return self._cookies
 
     @property
@@ -261,6 +264,7 @@ class Response:
     @etag.setter
     def etag(self, tag: str) -> None:
         self._etag = self.headers["etag"] = format_etag(tag)
+        self.is_simple = False
 
     @property
     def last_modified(self) -> datetime | None:
@@ -271,6 +275,7 @@ class Response:
     def last_modified(self, moment: datetime) -> None:
         self.headers["last-modified"] = format_http_date(moment)
         self._last_modified = moment
+        self.is_simple = False
 
     @property
     def has_validators(self) -> bool:
@@ -362,7 +367,6 @@ class Response:
         if not callable(function):
             raise TypeError(f"resp.background takes a function and its arguments, not {_a(function)}.")
         self.tasks = (*self.tasks, (function, args))
-        self.is_plain = False
 
 
 def _a(value: object) -> str:

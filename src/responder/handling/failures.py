@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ..errors import ClientDisconnected, HTTPError, UnsafeRedirect
-from ..http.headers import find_field
+from ..http.headers import last_field
 from ..http.negotiation import prefers_html
 from ..status_codes import phrase
 from .steps import hook_step
@@ -88,7 +88,8 @@ def report(req: Request, error: Exception) -> None:
 def render_default(req: Request, resp: Response, error: Exception) -> None:
     """Answer an error that nobody handles."""
     answer = answer_for(error)
-    is_browser = prefers_html(find_field(req.scope["headers"], b"accept"))
+    accept = last_field(req.scope["headers"], b"accept")
+    is_browser = accept is not None and prefers_html(accept.decode("latin-1"))
     if is_mistake(error) and req.api.debug and _is_local(req):
         _render_debug(req, resp, error, is_browser=is_browser)
     elif is_browser:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,7 @@ from ..errors import ServiceUnavailable
 from .threads import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncGenerator, Callable, Iterable
 
     from ..config import Threads
     from ..exchange.request import Request
@@ -28,6 +29,14 @@ DRAIN_SECONDS: Final = 10.0
 
 _POLL_SECONDS: Final = 0.02
 _FULL_SECONDS: Final = 0.1
+
+
+async def _close_with_loop(pool: WorkerPool) -> AsyncGenerator[None]:
+    """Close the pool when its loop ends, lifespan or not: the last that a loop does is to close async generators."""
+    try:
+        yield
+    finally:
+        await pool.close(0)
 
 
 class Board:
@@ -49,6 +58,9 @@ class Board:
         """The worker threads, made at the first call that needs them."""
         if self._pool is None:
             self._pool = WorkerPool(self.loop, self._threads.workers, self._threads.queue)
+            self._guard = _close_with_loop(self._pool)
+            with suppress(StopIteration):
+                self._guard.__anext__().send(None)
         return self._pool
 
     def arm(self) -> None:
@@ -120,8 +132,8 @@ class Board:
             for req, task in self.live.items()
             if task is not None and task is not asyncio.current_task(self.loop)
         }
-        if ended:
-            log.warning("Ending %d requests that outlast the grace period.", len(ended))
+        if fresh := [req for req in ended if not req.is_ended]:
+            log.warning("Ending %d requests that outlast the grace period.", len(fresh))
         for req, task in ended.items():
             req.end(task)
         return set(ended.values())

@@ -88,7 +88,7 @@ class Application(Router, ABC):
         else:
             (run, recover, _), req.path_params = (self.table or self.build_table()).find(scope)
             if scope["method"] == "HEAD":  # which is not among the literals, so that only it and parameters pay
-                resp.is_plain = False
+                resp.is_simple = False
         req.scope = scope
         req.receive = receive
         req.api = self
@@ -162,6 +162,8 @@ def _compose_recovery(plan: Plan, boards: Boards) -> Recover:
                     await run_after(req, resp)
                 return render_fully(req, resp)
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
+                if another.__context__ is None and another is not error:
+                    another.__context__ = error  # which a worker thread does not know of
                 error = another
         await answer(req, resp, error, None)
         return render_fully(req, resp)
@@ -188,5 +190,6 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
             raise ValueError(f"A stream gave {sent} bytes or more, and its Content-Length says {declared}.")  # noqa: TRY301 - one way out
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         report(req, error)
+        resp.tasks = ()  # they are for requests that succeed
     else:
         await send({"type": "http.response.body", "body": b"", "more_body": False})

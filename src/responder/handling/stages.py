@@ -189,7 +189,7 @@ def _hop(stages: list[Stage]) -> _Group:
 
 def _checkpoint(req: Request, resp: Response) -> bool:
     """Keep the headers set so far for a failure to come, and say whether the request is answered."""
-    if not resp.is_plain:
+    if resp.has_fields:
         req.kept = resp.fields.copy()
     return resp.kind is not None or resp.status is not None
 

@@ -86,7 +86,7 @@ class Matcher(Generic[T]):
         self._root: _Node[T] = _Node()
         self.literals: dict[bytes, dict[str, T]] = {}
         for pattern, methods in entries:
-            node = self._root
+            node = self._root.grow("")  # before the first slash
             for segment in pattern.segments:
                 node = node.grow(segment)
             node.methods.update(methods)
@@ -103,7 +103,8 @@ class Matcher(Generic[T]):
         PERF: most paths need no second look, and a loop takes half the time of the search that can turn back
         (benchmarks/in_process.py, row path + query).
         """
-        node, values, is_branched = self._root, list[Any](), False
+        node, is_branched = self._root, False
+        values: list[Any] = []
         for text in segments:
             following = node.literals.get(text)
             if node.branches:
@@ -152,16 +153,24 @@ def _descend(node: _Node[T], segments: Sequence[str], depth: int, values: tuple[
         yield from _descend(following, segments, depth + 1, (*values, value))
 
 
-def path_segments(scope: Scope) -> Sequence[str] | None:
+def path_segments(scope: Scope) -> list[str] | None:
     """Give the decoded segments of a request's path below its `root_path`, or None for a path that is malformed.
 
-    `raw_path` keeps apart what `path` has mixed up (`%2F`); a server that gives none has decoded already.
+    What stands before the first slash is the first segment, and empty. `raw_path` keeps apart what `path` has mixed up
+    (`%2F`); a server that gives none has decoded already.
     """
-    raw: bytes | None = scope.get("raw_path")
-    path: str = scope["path"]
-    segments = split_path(raw) if raw else tuple(path.split("/")[1:]) if path.startswith("/") else None
-    root = scope.get("root_path", "").strip("/")
-    if not root or segments is None:
-        return segments
-    above = tuple(root.split("/"))
-    return segments[len(above) :] if segments[: len(above)] == above else segments
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw and raw.isascii():
+        segments = (raw.decode("ascii") if raw else scope["path"]).split("/")
+    else:
+        decoded = split_path(raw)
+        if decoded is None:
+            return None
+        segments = ["", *decoded]
+    if len(segments) == 1:  # without any slash
+        return None
+    if root := scope.get("root_path"):
+        above = ["", *root.strip("/").split("/")]
+        if segments[: len(above)] == above:
+            return ["", *segments[len(above) :]]
+    return segments
