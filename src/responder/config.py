@@ -19,7 +19,7 @@ def _require_positive_integers(record: Limits | Threads) -> None:
             raise ConfigurationError(f"{name} must be a whole number of 1 or more.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a client may send at most. Beyond it the answer is a 4xx, whichever way the bytes came.
 
@@ -38,7 +38,7 @@ class Limits:
         _require_positive_integers(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Threads:
     """The worker threads of sync views.
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
+from functools import lru_cache
 
 HTTP_100 = 100
 HTTP_101 = 101
@@ -71,12 +71,7 @@ HTTP_510 = 510
 HTTP_511 = 511
 
 # RFC 9110 renamed some after Python 3.11 had named them.
-_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    422: "Unprocessable Content",
-}
+_RENAMED = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable", 422: "Unprocessable Content"}
 
 
 def is_100(status_code: int) -> bool:
@@ -104,6 +99,14 @@ def is_500(status_code: int) -> bool:
     return 500 <= status_code < 600
 
 
+@lru_cache(maxsize=1024)
 def phrase(status_code: int) -> str:
     """Give the reason phrase of a status: `"Not Found"` for 404, `"Status 499"` for one that has no name."""
-    return _PHRASES.get(status_code) or f"Status {status_code}"
+    from http import HTTPStatus  # noqa: PLC0415 - 2 ms of import, for the first response that needs a phrase
+
+    if status_code in _RENAMED:
+        return _RENAMED[status_code]
+    try:
+        return HTTPStatus(status_code).phrase
+    except ValueError:
+        return f"Status {status_code}"

@@ -86,11 +86,6 @@ class Response:
             self.headers.raw.extend(field for field in fields if field[0] not in DESCRIBING)
 
     @property
-    def is_set(self) -> bool:
-        """Whether a status or a body was set: what a before hook does to end the request."""
-        return self.kind is not None or self.status is not None
-
-    @property
     def status_code(self) -> int:
         """The status, 200 unless set. Raises `ValueError` for what is not 200 to 599."""
         return self.status or 200

@@ -80,7 +80,7 @@ class Application(Router, ABC):
         req = Request()
         resp = Response()
         methods = self.literals.get(scope.get("raw_path", b""))
-        if methods is not None and (method := scope["method"]) in methods and not scope.get("root_path"):
+        if methods is not None and (method := scope.get("method")) in methods and not scope.get("root_path"):
             run, recover, _ = methods[method]
         elif scope["type"] != "http":
             await self.serve_other(scope, receive, send)

@@ -24,9 +24,9 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _HOST_LENGTH = 253 + len(":65535")
 _HIGHEST_PORT = 65535
 
-_TRAVELLING = re.compile(r"[^\\\x00-\x20\x7f-\U0010ffff]*")
-_PATH = re.compile(r"/[^?#\\\x00-\x20\x7f-\U0010ffff]*")
-_QUERY = re.compile(r"[^#\\\x00-\x20\x7f-\U0010ffff]*")
+_TRAVELLING = re.compile(r"[!-\[\]-~]*")
+_PATH = re.compile(r"/[!\"$->@-\[\]-~]*")
+_QUERY = re.compile(r"[!\"$-\[\]-~]*")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SEGMENT_SAFE = "!$&'()*+,;=:@"
 

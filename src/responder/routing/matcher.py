@@ -169,8 +169,8 @@ def path_segments(scope: Scope) -> list[str] | None:
         segments = ["", *decoded]
     if len(segments) == 1:  # without any slash
         return None
-    if root := scope.get("root_path"):
-        above = ["", *root.strip("/").split("/")]
+    if root := scope.get("root_path", "").strip("/"):
+        above = ["", *root.split("/")]
         if segments[: len(above)] == above:
             return ["", *segments[len(above) :]]
     return segments

@@ -46,7 +46,7 @@ class HookEntry(NamedTuple):
     block: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """What was declared. `methods` is None for every standard method; `owners` are its routers, outermost first."""
 
