@@ -51,7 +51,8 @@ class Row:
     `answer` is the decoded body (a `str` for text, anything else for JSON) or `None` where the frameworks word it
     differently. `routes` is 0 for the service, otherwise how many routes the application has. `callers` is how many
     tasks ask at once. `overhead_limit` is the most that our overhead may be, as a share of the best peer's;
-    `over_http_floor` the least that our requests a second may be, as a share of the bare application's. `None`: no target.
+    `over_http_floor` the least that our requests a second may be, as a share of the bare application's. `None`: no
+    target.
     """
 
     name: str

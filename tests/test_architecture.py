@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -171,6 +172,11 @@ def test_the_asgi_scope_gets_no_key_of_ours(module: Module) -> None:
             for target in node.targets:
                 if isinstance(target, ast.Subscript) and ast.unparse(target.value) in {"scope", "self.scope"}:
                     assert ast.unparse(target.slice) == "'state'", ast.unparse(node)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.path)
+def test_a_module_can_be_imported(module: Module) -> None:
+    assert import_module(module.name).__name__ == module.name
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.path)

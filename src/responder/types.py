@@ -1,4 +1,4 @@
-"""The shapes that cross file borders: ASGI messages, views, hooks and the mark of what was not given.
+"""The shapes that cross file borders: ASGI messages, views and hooks.
 
 ASGI messages stay plain dictionaries, as the servers hand them over; wrapping them would cost every request.
 """
@@ -6,8 +6,7 @@ ASGI messages stay plain dictionaries, as the servers hand them over; wrapping t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -26,15 +25,3 @@ Hook: TypeAlias = Callable[..., Any]
 
 ErrorHandler: TypeAlias = Callable[..., Any]
 """`handler(req, resp, error)`, sync or async."""
-
-
-class Unset(Enum):
-    """The type of `UNSET`, so that `None` stays a value that a user may give."""
-
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "UNSET"
-
-
-UNSET: Final = Unset.UNSET

@@ -218,6 +218,38 @@ def test_head_of_a_stream_does_not_start_it(call: Caller) -> None:
     assert (answer.status, answer.body, started) == (200, b"", [])
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [(b"/failing", 500), (b"/aborting", 409), (b"/nowhere", 404), (b"/post", 405)]
+)
+@pytest.mark.parametrize("accept", [b"*/*", b"text/html"])
+def test_head_of_a_failure_has_no_body_either(call: Caller, path: bytes, status: int, accept: bytes) -> None:
+    async def fail(req: responder.Request, resp: responder.Response) -> None:
+        raise KeyError
+
+    async def abort(req: responder.Request, resp: responder.Response) -> None:
+        responder.abort(409)
+
+    api = responder.API()
+    api.get("/failing")(fail)
+    api.get("/aborting")(abort)
+    api.post("/post")(fail)
+    headers = [(b"host", b"example.com"), (b"accept", accept)]
+    headed = call(api, path, method="HEAD", headers=headers)
+    assert (headed.status, headed.body) == (status, b"")
+    if status != 405:
+        assert headed.fields == call(api, path, headers=headers).fields
+
+
+@pytest.mark.parametrize("piece", [7, None, ["a"]])
+def test_a_piece_of_a_stream_that_is_neither_bytes_nor_text_is_a_mistake(api: responder.API, piece: Any) -> None:
+    async def view(req: responder.Request, resp: responder.Response) -> None:
+        resp.stream([piece])
+
+    api.get("/")(view)
+    with api.session() as session, pytest.raises(TypeError, match="A stream yields bytes or str, not"):
+        session.get("/")
+
+
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("is_first", [True, False])
 @pytest.mark.parametrize("body", [{"text": "hello"}, {"media": {"a": 1}}, {"content": b"x"}])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from encodings.aliases import aliases
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +226,11 @@ def test_a_request_shows_its_method_and_path_in_one_printable_line(call: Caller)
     assert ask(call, repr, raw_path=b"/a%0Ab", path="/a\nb").media == "<Request 'GET' '/a\\nb'>"
 
 
+def test_an_editor_may_look_at_what_is_computed_late() -> None:
+    assert "case-insensitive" in str(responder.Request.headers.__doc__)
+    assert "last value" in str(responder.Request.params.__doc__)
+
+
 # The body as text and media
 
 
@@ -339,6 +345,19 @@ def test_json_has_a_limit_of_depth(call: Caller) -> None:
 
 
 # Whatever a client sends
+
+
+def test_a_request_is_cancelled_once_so_that_its_clean_up_is_not() -> None:
+    async def scene() -> int:
+        req = responder.Request()
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        for _ in range(3):
+            req.end(task)
+        times = task.cancelling()
+        await asyncio.wait([task])
+        return times
+
+    assert asyncio.run(scene()) == 1
 
 
 def look_at_everything(req: responder.Request) -> list[str]:

@@ -94,7 +94,8 @@ def test_a_stream_is_an_iterable_or_a_function_that_gives_one(call: Caller, sour
 
 
 def test_a_stream_may_be_any_iterable(call: Caller) -> None:
-    assert emit(call, lambda resp: resp.stream(["a", b"b"])).body == b"ab"
+    pieces: list[str | bytes] = ["a", b"b"]
+    assert emit(call, lambda resp: resp.stream(pieces)).body == b"ab"
 
 
 def test_what_was_set_may_be_read_back(call: Caller) -> None:

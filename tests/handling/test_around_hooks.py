@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,9 @@ def test_code_around_the_yield_runs_around_the_view(api: responder.API, session:
     assert log == ["hook in", "view", "hook out", "hook end"]
 
 
-@pytest.mark.parametrize("kinds", [(SYNC, SYNC, SYNC), (ASYNC, ASYNC, ASYNC), (SYNC, ASYNC, SYNC), (ASYNC, SYNC, ASYNC)])
+@pytest.mark.parametrize(
+    "kinds", [(SYNC, SYNC, SYNC), (ASYNC, ASYNC, ASYNC), (SYNC, ASYNC, SYNC), (ASYNC, SYNC, ASYNC)]
+)
 def test_hooks_nest_the_outermost_outside(
     api: responder.API, session: Session, log: Log, kinds: tuple[str, str, str]
 ) -> None:
@@ -107,9 +110,7 @@ def test_an_exception_is_raised_at_every_yield_innermost_first(
 
 
 @KINDS
-def test_the_very_exception_of_the_view_reaches_the_client_of_the_test(
-    api: responder.API, log: Log, kind: str
-) -> None:
+def test_the_very_exception_of_the_view_reaches_the_client_of_the_test(api: responder.API, log: Log, kind: str) -> None:
     api.around(log.around(kind, "hook"))
     api.add_route("/", log.fail)
     with api.session() as strict, pytest.raises(ValueError, match="from the view"):
@@ -117,9 +118,7 @@ def test_the_very_exception_of_the_view_reaches_the_client_of_the_test(
 
 
 @KINDS
-def test_a_hook_may_swallow_an_exception_and_answer(
-    api: responder.API, session: Session, log: Log, kind: str
-) -> None:
+def test_a_hook_may_swallow_an_exception_and_answer(api: responder.API, session: Session, log: Log, kind: str) -> None:
     def sync_hook(req: Request, resp: Response) -> Iterator[None]:
         try:
             yield
@@ -149,7 +148,9 @@ def test_an_exception_of_an_after_hook_can_be_swallowed_and_after_hooks_run_once
         log.append("after")
         raise ValueError("from the after hook")
 
-    api.add_route("/", log.view, around=[log.around(SYNC, "outer"), log.around(kind, "hook", swallow=True)], after=after)
+    api.add_route(
+        "/", log.view, around=[log.around(SYNC, "outer"), log.around(kind, "hook", swallow=True)], after=after
+    )
     assert session.get("/").status_code == 200
     inside = ["hook in", "view", "after", "hook saw ValueError", "hook end"]
     assert log == ["outer in", *inside, "outer out", "outer end"]
@@ -180,11 +181,13 @@ def test_an_exception_before_the_yield_is_seen_by_the_hooks_further_out_alone(
     api: responder.API, session: Session, log: Log, kind: str
 ) -> None:
     def sync_hook(req: Request, resp: Response) -> Iterator[None]:
-        raise ValueError("too early")
+        if req.method:
+            raise ValueError("too early")
         yield
 
     async def async_hook(req: Request, resp: Response) -> AsyncIterator[None]:
-        raise ValueError("too early")
+        if req.method:
+            raise ValueError("too early")
         yield
 
     broken = sync_hook if kind == SYNC else async_hook
@@ -427,3 +430,41 @@ def test_a_sync_hook_that_no_worker_thread_can_leave_sees_that_the_service_is_bu
 
     assert session.get("/").status_code == 503
     assert log == ["hook in", "hook saw ServiceUnavailable", "hook end"]
+
+
+@pytest.mark.parametrize("kinds", [(SYNC, SYNC), (ASYNC, SYNC), (SYNC, ASYNC), (ASYNC, ASYNC)])
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_clean_up_never_runs_while_a_sync_view_still_does(
+    waiting_api: responder.API,
+    log: Log,
+    kinds: tuple[str, str],
+    is_failing: bool,  # noqa: FBT001 - pytest hands it over
+) -> None:
+    release = threading.Event()
+
+    @waiting_api.route("/", around=[log.around(kinds[0], "outer"), log.around(kinds[1], "inner")])
+    def view(req: Request, resp: Response) -> None:
+        req.api.state.loop.call_soon_threadsafe(waiting_api.state.waiting.set)
+        release.wait(timeout=10)
+        log.append("view ends")
+        if is_failing:
+            raise ValueError("from the view")
+
+    async def main() -> None:
+        waiting_api.state.loop = asyncio.get_running_loop()
+        async with waiting_api.client() as client:
+            request = asyncio.create_task(client.get("/"))
+            await waiting_api.state.waiting.wait()
+            (board,) = waiting_api.boards.values()
+            ((req, task),) = board.live.items()
+            req.end(task)
+            for _ in range(10):
+                await asyncio.sleep(0)
+            log.append("released")
+            release.set()
+            with suppress(Exception):
+                await request
+
+    asyncio.run(main())
+    assert log[:4] == ["outer in", "inner in", "released", "view ends"]
+    assert [entry for entry in log if entry.endswith("end")] == ["inner end", "outer end"]

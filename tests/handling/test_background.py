@@ -48,7 +48,7 @@ def test_a_sync_function_runs_on_a_worker_thread_and_an_async_one_on_the_loop(ap
 
     with api.session() as session:
         session.get("/")
-    assert sorted(places) == ["loop", "responder-worker-1"]
+    assert sorted(place.rstrip("12") for place in places) == ["loop", "responder-worker-"]
 
 
 def test_a_partial_that_gives_a_coroutine_is_awaited(api: responder.API) -> None:
@@ -81,7 +81,10 @@ def test_several_functions_run(api: responder.API) -> None:
 
 @pytest.mark.parametrize("is_async", [True, False])
 def test_a_failure_is_one_record_in_the_log_and_hurts_nobody(
-    api: responder.API, session: Session, caplog: pytest.LogCaptureFixture, is_async: bool  # noqa: FBT001 - pytest hands it over
+    api: responder.API,
+    session: Session,
+    caplog: pytest.LogCaptureFixture,
+    is_async: bool,  # noqa: FBT001 - pytest hands it over
 ) -> None:
     def work() -> None:
         raise ValueError("in the background")
@@ -185,7 +188,7 @@ def test_it_runs_after_a_stream(api: responder.API, session: Session) -> None:
 @pytest.mark.parametrize("function", [None, "work", 42])
 def test_what_cannot_be_called_is_refused(api: responder.API, function: Any) -> None:
     api.add_route("/", lambda req, resp: resp.background(function))
-    with api.session() as session, pytest.raises(TypeError, match="resp.background takes a function"):
+    with api.session() as session, pytest.raises(TypeError, match=r"resp\.background takes a function"):
         session.get("/")
 
 

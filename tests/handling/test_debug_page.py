@@ -245,7 +245,7 @@ def test_no_more_than_some_hundred_secrets_are_kept() -> None:
     assert len(redactor._secrets) == 500
 
 
-class Broken(Exception):  # noqa: N818 - it is broken
+class Broken(Exception):
     message = 3
 
     def __str__(self) -> str:

@@ -21,8 +21,9 @@ from responder import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from responder.testing import Session
     from tests.conftest import Caller
+
+    from responder.testing import Session
 
     Declare = Callable[[Exception], None]
 
@@ -85,9 +86,7 @@ def test_a_page_shows_the_title_of_a_problem_escaped(api: responder.API, session
 
 
 @pytest.mark.parametrize("headers", [{}, BROWSER])
-def test_nothing_of_the_inside_is_in_a_500(
-    api: responder.API, session: Session, headers: dict[str, str]
-) -> None:
+def test_nothing_of_the_inside_is_in_a_500(api: responder.API, session: Session, headers: dict[str, str]) -> None:
     api.add_route("/", failing(ValueError("password=hunter2")))
     response = session.get("/", headers=headers)
     assert response.status_code == 500
@@ -267,7 +266,9 @@ def test_headers_of_before_hooks_survive_a_failure(api: responder.API, session: 
 
 @pytest.mark.parametrize("is_async", [True, False])
 def test_nothing_that_the_failing_view_has_set_survives(
-    api: responder.API, session: Session, is_async: bool  # noqa: FBT001 - pytest hands it over
+    api: responder.API,
+    session: Session,
+    is_async: bool,  # noqa: FBT001 - pytest hands it over
 ) -> None:
     done: list[str] = []
     api.before_request(lambda req, resp: resp.headers.update({"X-Before": "1"}))

@@ -10,9 +10,10 @@ import pytest
 from responder import ConfigurationError, DuplicateRoute, Request, Response
 
 if TYPE_CHECKING:
+    from tests.conftest import Caller
+
     import responder
     from responder.testing import Session
-    from tests.conftest import Caller
 
 
 def view(req: Request, resp: Response) -> str:
@@ -86,7 +87,9 @@ def test_head_follows_get_without_its_body(api: responder.API, session: Session)
 
 @pytest.mark.parametrize("is_head_first", [True, False])
 def test_a_head_route_of_its_own_wins_wherever_it_was_declared(
-    api: responder.API, session: Session, is_head_first: bool  # noqa: FBT001 - pytest hands it over
+    api: responder.API,
+    session: Session,
+    is_head_first: bool,  # noqa: FBT001 - pytest hands it over
 ) -> None:
     def head(req: Request, resp: Response) -> None:
         resp.headers["X-By"] = "head"

@@ -193,9 +193,7 @@ def test_a_before_hook_may_return_what_a_view_may_return(api: responder.API, ses
     assert (response.status_code, response.json()) == (503, {"error": "closed"})
 
 
-def test_a_sync_hook_that_answers_skips_the_sync_view_on_the_same_thread(
-    api: responder.API, session: Session
-) -> None:
+def test_a_sync_hook_that_answers_skips_the_sync_view_on_the_same_thread(api: responder.API, session: Session) -> None:
     reached: list[str] = []
     api.add_route("/", lambda req, resp: reached.append("view"), before=lambda req, resp: "early", after=note("after"))
     response = session.get("/")
@@ -303,3 +301,49 @@ def test_the_last_of_several_before_hooks_still_precedes_an_around_hooks_exit(
 
     api.add_route("/", view, around=around, before=[note("1"), note("2")], after=note("after"))
     assert order(session) == "enter, 1, 2, view, after, leave"
+
+
+def test_async_stages_may_all_return_what_a_view_may_return(api: responder.API, session: Session) -> None:
+    async def before(req: Request, resp: Response) -> Any:
+        return ("early", 202) if "early" in req.params else None
+
+    async def plain_view(req: Request, resp: Response) -> str:
+        return "late"
+
+    async def after(req: Request, resp: Response) -> Any:
+        return resp.text.upper(), resp.status_code
+
+    api.add_route("/", plain_view, before=before, after=after)
+    answers = [session.get("/"), session.get("/?early=1")]
+    assert [(answer.status_code, answer.text) for answer in answers] == [(200, "LATE"), (202, "EARLY")]
+
+
+def test_an_async_after_hook_may_return_nothing(api: responder.API, session: Session) -> None:
+    async def after(req: Request, resp: Response) -> None:
+        resp.headers["X-After"] = "1"
+
+    async def plain_view(req: Request, resp: Response) -> None:
+        resp.text = "text"
+
+    api.add_route("/", plain_view, after=after)
+    response = session.get("/")
+    assert (response.text, response.headers["X-After"]) == ("text", "1")
+
+
+@pytest.mark.parametrize("stage", ["before", "after", "view"])
+def test_a_mistake_in_an_async_stage_is_a_500_with_the_headers_so_far(
+    api: responder.API, session: Session, stage: str
+) -> None:
+    async def fail(req: Request, resp: Response) -> None:
+        raise ValueError("no")
+
+    async def fine(req: Request, resp: Response) -> None:
+        resp.headers.add("X-Fine", "1")
+
+    hooks: dict[str, Any] = {"before": [fine], "after": [fine]}
+    if stage != "view":
+        hooks[stage] = [*hooks[stage], fail]
+    api.add_route("/", fail if stage == "view" else fine, **hooks)
+    response = session.get("/")
+    # An after hook that failed is not run again; the headers of the before hook are there in each case.
+    assert (response.status_code, response.headers["X-Fine"]) == (500, "1" if stage == "after" else "1, 1")

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import responder
-from responder import ClientDisconnected, Request, Response
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
+    import responder
+    from responder import Request, Response
     from responder.handling.in_flight import Board
     from responder.types import Message
 
@@ -70,7 +69,7 @@ async def until(is_true: Callable[[], object]) -> None:
     """Give the event loop turns until something has come true."""
 
     async def turn() -> None:
-        while not is_true():
+        while not is_true():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.001)
 
     await asyncio.wait_for(turn(), FOREVER)
@@ -173,11 +172,12 @@ def test_sweeping_ends_with_the_last_request_and_starts_with_the_next(api: respo
     async def test() -> None:
         await Connection(api).end()
         board = board_of(api)
-        assert board.is_armed
+        armed = [board.is_armed]
         board.sweep()
-        assert not board.is_armed
+        armed.append(board.is_armed)
         await Connection(api).end()
-        assert board.is_armed
+        armed.append(board.is_armed)
+        assert armed == [True, False, True]
         assert not board.live
 
     run(test())
@@ -369,7 +369,9 @@ def test_the_watch_takes_no_more_than_two_messages_ahead(api: responder.API, log
     run(test())
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_is_a_disconnect_to_the_reader(api: responder.API) -> None:
+def test_a_client_that_leaves_in_the_middle_of_its_body_cancels_the_watched_view_that_reads_it(
+    api: responder.API,
+) -> None:
     seen: list[str] = []
 
     async def test() -> None:
@@ -380,8 +382,8 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_a_disconnect_to_the_r
             await go_on.wait()
             try:
                 await req.content
-            except ClientDisconnected as error:
-                seen.append(str(error))
+            except BaseException as error:
+                seen.append(type(error).__name__)
                 raise
 
         connection = Connection(api, "POST")
@@ -392,9 +394,10 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_is_a_disconnect_to_the_r
         await asyncio.sleep(0)
         connection.leave()
         await connection.end()
+        assert connection.sent == []
 
     run(test())
-    assert seen in ([], ["The client disconnected before its body had arrived."])
+    assert seen == ["CancelledError"]
 
 
 def test_a_view_that_reads_its_body_is_not_watched(api: responder.API) -> None:

@@ -166,7 +166,8 @@ def test_a_start_up_failure_comes_out_of_the_test_client_as_itself(api: responde
 def test_a_failing_lifespan_is_a_start_up_failure() -> None:
     @asynccontextmanager
     async def lifespan(api: responder.API) -> AsyncIterator[None]:
-        raise ConnectionError("no database")
+        if api.routes == []:
+            raise ConnectionError("no database")
         yield
 
     (message,) = converse(responder.API(lifespan=lifespan))

@@ -19,8 +19,9 @@ from responder.handling.threads import WorkerPool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from responder.testing import Session
     from tests.conftest import Caller
+
+    from responder.testing import Session
 
     Hook = Callable[[Request, Response], Any]
 
@@ -59,7 +60,7 @@ def wait_until(is_true: Callable[[], object]) -> Any:
     """Give the event loop turns until something has come true."""
 
     async def turn() -> None:
-        while not is_true():
+        while not is_true():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.001)
 
     return asyncio.wait_for(turn(), timeout=10)

@@ -200,7 +200,10 @@ def test_an_awaitable_that_cannot_be_closed_is_explained_too(api: responder.API)
 
 def test_a_returned_generator_is_pointed_to_streams(api: responder.API) -> None:
     api.add_route("/", lambda req, resp: (piece for piece in "ab"))
-    with api.session() as session, pytest.raises(TypeError, match=r"decorate the generator function with `@resp.stream`"):
+    with (
+        api.session() as session,
+        pytest.raises(TypeError, match=r"decorate the generator function with `@resp.stream`"),
+    ):
         session.get("/")
 
 
@@ -209,7 +212,7 @@ def test_a_returned_async_generator_is_pointed_to_streams(api: responder.API) ->
         yield "a"
 
     api.add_route("/", lambda req, resp: pieces())
-    with api.session() as session, pytest.raises(TypeError, match="@resp.stream"):
+    with api.session() as session, pytest.raises(TypeError, match=r"@resp\.stream"):
         session.get("/")
 
 

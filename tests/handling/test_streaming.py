@@ -15,9 +15,10 @@ from responder import Request, Response
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from tests.conftest import Caller
+
     from responder.testing import Session
     from responder.types import Message
-    from tests.conftest import Caller
 
 
 def serve(api: responder.API, source: Any, **headers: str) -> None:
@@ -137,7 +138,10 @@ def test_the_client_never_gets_more_than_was_declared(api: responder.API) -> Non
 
 @pytest.mark.parametrize("is_async", [True, False])
 def test_a_stream_that_fails_is_cut_off_and_logged(
-    api: responder.API, session: Session, caplog: pytest.LogCaptureFixture, is_async: bool  # noqa: FBT001 - pytest hands it over
+    api: responder.API,
+    session: Session,
+    caplog: pytest.LogCaptureFixture,
+    is_async: bool,  # noqa: FBT001 - pytest hands it over
 ) -> None:
     def pieces() -> Iterator[str]:
         yield "one"
@@ -184,7 +188,7 @@ def test_a_failure_before_the_start_is_an_ordinary_500(api: responder.API, sessi
 @pytest.mark.parametrize("source", [42, lambda: 42, None])
 def test_what_cannot_be_iterated_is_refused(api: responder.API, source: Any) -> None:
     serve(api, source)
-    with api.session() as session, pytest.raises(TypeError, match="resp.stream takes a generator function"):
+    with api.session() as session, pytest.raises(TypeError, match=r"resp\.stream takes a generator function"):
         session.get("/")
 
 
@@ -210,7 +214,8 @@ def endless(closed: list[str], *, is_async: bool) -> Any:
 
 @pytest.mark.parametrize("is_async", [True, False])
 def test_a_client_that_leaves_closes_the_stream(
-    monkeypatch: pytest.MonkeyPatch, is_async: bool  # noqa: FBT001 - pytest hands it over
+    monkeypatch: pytest.MonkeyPatch,
+    is_async: bool,  # noqa: FBT001 - pytest hands it over
 ) -> None:
     monkeypatch.setattr("responder.handling.in_flight.SWEEP_SECONDS", 0)
     api = responder.API()

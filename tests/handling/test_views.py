@@ -93,9 +93,7 @@ def test_an_instance_is_shared_by_all_requests(api: responder.API, session: Sess
     assert [session.get("/").text, session.get("/").text] == ["1", "2"]
 
 
-def test_on_request_runs_before_the_handler_of_the_method_on_one_instance(
-    api: responder.API, session: Session
-) -> None:
+def test_on_request_runs_before_the_handler_of_the_method_on_one_instance(api: responder.API, session: Session) -> None:
     @api.route("/{name}")
     class Resource:
         def on_request(self, req: Request, resp: Response, *, name: str) -> None:

@@ -171,6 +171,8 @@ def test_a_decoded_path_that_starts_with_no_slash_is_a_404(call: Caller, path: s
         (b"/api", "/api", 404),
         (b"/api/", "/api", 404),
         (b"/%ff", "/api", 404),
+        (b"/hello", "/", 200),
+        (b"/", "/", 404),
     ],
 )
 def test_root_path_is_taken_off_by_whole_segments(call: Caller, raw_path: bytes, root_path: str, status: int) -> None:
@@ -320,6 +322,7 @@ def test_any_path_and_method_are_answered_without_leaving_the_site(
 @example(path="/x/../posts", query=b"", root_path="")
 @example(path="/\ud800/posts", query=b"", root_path="")
 @example(path="/slash", query=b"\n\\\xff#", root_path="")
+@example(path="/", query=b"", root_path="/")
 def test_any_decoded_path_and_query_are_answered_without_leaving_the_site(
     varied: responder.API, call: Caller, path: str, query: bytes, root_path: str
 ) -> None:

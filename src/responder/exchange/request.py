@@ -248,7 +248,7 @@ class Request:
             self.watcher = asyncio.ensure_future(self._body.watch(lambda: self.end(task)))
 
     def end(self, task: asyncio.Task[Any] | None) -> None:
-        """Cancel the request, once: its client is gone, or the server ends. A second time would cut its clean-up off."""
+        """Cancel the request, once: the client is gone, or the server ends. A second time would cut clean-up off."""
         if task is not None and not self.is_ended:
             task.cancel()
         self.is_ended = True

@@ -51,7 +51,7 @@ class Pipeline(NamedTuple):
 
 def compose(plan: Plan, boards: Boards) -> Pipeline:
     """Give the pipeline of one route and method."""
-    return Pipeline(compose_run(plan, boards), _compose_recovery(plan, boards), plan.names)
+    return Pipeline(compose_run(plan, boards), _Recovery(plan, boards), plan.names)
 
 
 class Application(Router, ABC):
@@ -133,42 +133,43 @@ def _absorb_cancellation(task: Any) -> None:
 # The way out of a failure
 
 
-def _compose_recovery(plan: Plan, boards: Boards) -> Recover:
-    """Give what turns an exception into the messages of a response: handler, after hooks, rendering."""
-    find = plan.handlers.find
+class _Recovery:
+    """Turns an exception into the messages of a response: the handler's or the default one, seen by the after hooks."""
 
-    async def answer(req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
-        resp.reset(req.kept)
-        if handler is not None:
-            await run_step(handler, req, resp, boards, error)
-            return
-        if is_mistake(error):
-            report(req, error)
-        render_default(req, resp, error)
+    def __init__(self, plan: Plan, boards: Boards) -> None:
+        self._plan = plan
+        self._boards = boards
 
-    async def run_after(req: Request, resp: Response) -> None:
-        req.part = Part.AFTER
-        for step in plan.after:
-            await run_step(step, req, resp, boards)
-        req.part = Part.EMIT
-
-    async def recover(req: Request, resp: Response, error: Exception) -> Rendered:
-        for handler in (find(error), None):
+    async def __call__(self, req: Request, resp: Response, error: Exception) -> Rendered:
+        for handler in (self._plan.handlers.find(error), None):
             # An after hook that fails does not see its own failure; every other response passes it.
             after_failed = req.part == Part.AFTER
             try:
-                await answer(req, resp, error, handler)
+                await self._answer(req, resp, error, handler)
                 if not after_failed:
-                    await run_after(req, resp)
+                    await self._run_after(req, resp)
                 return render_fully(req, resp)
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 if another.__context__ is None and another is not error:
                     another.__context__ = error  # which a worker thread does not know of
                 error = another
-        await answer(req, resp, error, None)
+        await self._answer(req, resp, error, None)
         return render_fully(req, resp)
 
-    return recover
+    async def _answer(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
+        resp.reset(req.kept)
+        if handler is not None:
+            await run_step(handler, req, resp, self._boards, error)
+            return
+        if is_mistake(error):
+            report(req, error)
+        render_default(req, resp, error)
+
+    async def _run_after(self, req: Request, resp: Response) -> None:
+        req.part = Part.AFTER
+        for step in self._plan.after:
+            await run_step(step, req, resp, self._boards)
+        req.part = Part.EMIT
 
 
 # Streams

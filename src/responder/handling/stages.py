@@ -6,6 +6,7 @@ cost one hand-over. Rejected: one closure around another for each hook, because 
 
 from __future__ import annotations
 
+from asyncio import CancelledError, shield, wait
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from .results import apply_result
 from .steps import SECOND_YIELD
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
     from typing import TypeAlias
 
@@ -78,7 +80,8 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
                     if is_threaded:
                         board = boards.current()
                         req.loop = board.loop
-                        answered = await board.pool.submit(call, req, resp, answered)
+                        hop = board.pool.submit(call, req, resp, answered)
+                        answered = await (_to_its_end(hop) if plan.arounds else hop)
                         continue
                     req.part = part
                     result = call(req, resp)
@@ -127,6 +130,16 @@ def _compose_async_run(plan: Plan) -> Run:
         req.part = _EMIT
 
     return run
+
+
+async def _to_its_end(hop: Future[bool]) -> bool:
+    """Wait for a hop; a cancelled request waits as well, lest an around hook cleans up what the thread still uses."""
+    try:
+        return await shield(hop)
+    except CancelledError:
+        await wait({hop})
+        hop.exception()  # nobody is left to tell, and asyncio logs what nobody has seen
+        raise
 
 
 def _stages(plan: Plan) -> list[Stage]:
