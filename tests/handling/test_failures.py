@@ -492,6 +492,14 @@ def test_in_debug_mode_nobody_else_does(call: Caller, client: tuple[str, int] | 
     assert b"the reason" not in answer.body
 
 
+@pytest.mark.parametrize("name", [b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"])
+def test_in_debug_mode_a_proxy_on_this_machine_gets_nothing_for_others(call: Caller, name: bytes) -> None:
+    api = responder.API(debug=True)
+    api.add_route("/", failing(ValueError("the reason")))
+    answer = call(api, headers=[(name, b"198.51.100.7")], client=("127.0.0.1", 1))
+    assert b"the reason" not in answer.body
+
+
 def test_in_debug_mode_a_program_gets_the_reason_as_a_problem(call: Caller) -> None:
     api = responder.API(debug=True)
     api.add_route("/", failing(ValueError("the reason")))

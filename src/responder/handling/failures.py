@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("responder")
 
 _GIVEN = ("req", "resp", "error")
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 
 
 def handler_step(entry: HookEntry) -> Step:
@@ -111,10 +112,12 @@ def _render_debug(req: Request, resp: Response, error: Exception, *, is_browser:
 
 
 def _is_local(req: Request) -> bool:
-    """Say whether the client is on this machine. A name instead of an address is the test client, or nobody."""
+    """Say whether the client is on this machine: not one behind a proxy that is. A name is no address of anybody."""
     client = req.scope.get("client")
+    if client is None or not _FORWARDED.isdisjoint(dict(req.scope["headers"])):
+        return False
     try:
-        return client is not None and ip_address(client[0]).is_loopback
+        return ip_address(client[0]).is_loopback
     except ValueError:
         return False
 

@@ -150,9 +150,7 @@ class _Recovery:
                     await self._run_after(req, resp)
                 return render_fully(req, resp)
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
-                if another.__context__ is None and another is not error:
-                    another.__context__ = error  # which a worker thread does not know of
-                error = another
+                error = _follow_up(error, another)
         await self._answer(req, resp, error, None)
         return render_fully(req, resp)
 
@@ -170,6 +168,13 @@ class _Recovery:
         for step in self._plan.after:
             await run_step(step, req, resp, self._boards)
         req.part = Part.EMIT
+
+
+def _follow_up(error: Exception, another: Exception) -> Exception:
+    """Give the later failure with the earlier one in its traceback, of which a worker thread does not know."""
+    if another.__context__ is None and another is not error:
+        another.__context__ = error
+    return another
 
 
 # Streams
