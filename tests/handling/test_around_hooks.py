@@ -268,26 +268,43 @@ def test_a_second_yield_after_an_exception_is_an_error_and_the_hook_is_closed(
 
 
 @KINDS
-def test_a_hook_that_returns_before_its_yield_has_had_its_say(
-    api: responder.API, session: Session, log: Log, kind: str
+def test_a_hook_that_returns_before_its_yield_lets_nobody_in(
+    api: responder.API, session: Session, log: Log, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def sync_hook(req: Request, resp: Response) -> Iterator[None]:
         if req.params:
             yield
-        log.append("returned")
 
     async def async_hook(req: Request, resp: Response) -> AsyncIterator[None]:
         if req.params:
             yield
-        log.append("returned")
 
-    hook = sync_hook if kind == SYNC else async_hook
-    api.add_route("/", log.view, around=[hook, log.around(kind, "inner")])
-    api.add_route("/fail", log.fail, around=hook)
-    assert session.get("/").status_code == 200
-    assert log == ["returned", "inner in", "view", "inner out", "inner end"]
-    assert session.get("/fail").status_code == 500
-    assert log[-2:] == ["returned", "view"]
+    api.add_route("/", log.view, around=sync_hook if kind == SYNC else async_hook)
+    assert session.get("/").status_code == 500
+    assert session.get("/?member").status_code == 200
+    assert log == ["view"]
+    assert "returned before its `yield` and set no response" in caplog.text
+
+
+@KINDS
+def test_a_hook_may_answer_and_return_before_its_yield(
+    api: responder.API, session: Session, log: Log, kind: str
+) -> None:
+    def sync_hook(req: Request, resp: Response) -> Iterator[None]:
+        if not req.params:
+            resp.status_code = 403
+            return
+        yield
+
+    async def async_hook(req: Request, resp: Response) -> AsyncIterator[None]:
+        if not req.params:
+            resp.status_code = 403
+            return
+        yield
+
+    api.add_route("/", log.view, around=[log.around(kind, "outer"), sync_hook if kind == SYNC else async_hook])
+    assert session.get("/").status_code == 403
+    assert log == ["outer in", "outer out", "outer end"]
 
 
 def test_a_hook_may_answer_before_its_yield(api: responder.API, session: Session, log: Log) -> None:

@@ -546,3 +546,12 @@ def test_a_body_that_breaks_off_because_the_client_left_is_no_mistake(
 
     assert call(app).status == 400
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", [b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"])
+def test_in_debug_mode_a_client_behind_a_proxy_on_this_machine_does_not(call: Caller, name: bytes) -> None:
+    api = responder.API(debug=True)
+    api.add_route("/", failing(ValueError("the reason")))
+    answer = call(api, headers=[(b"host", b"example.com"), (name, b"127.0.0.1")], client=("127.0.0.1", 1))
+    assert answer.status == 500
+    assert b"the reason" not in answer.body

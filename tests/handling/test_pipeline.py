@@ -328,3 +328,31 @@ def test_the_board_of_a_loop_that_was_closed_without_a_shutdown_goes_with_the_ne
 def test_sync_views_get_new_threads_on_a_new_loop(api: responder.API, call: Caller) -> None:
     api.add_route("/", sync_stage)
     assert [call(api).status, call(api).status] == [200, 200]
+
+
+def test_a_view_that_waits_for_something_cancelled_is_a_500(call: Caller) -> None:
+    api = responder.API()
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    assert call(api).status == 500
+
+
+@pytest.mark.parametrize("block", [True, False])
+def test_a_view_that_exits_is_a_500_and_the_server_goes_on(call: Caller, block: bool) -> None:  # noqa: FBT001 - pytest names it
+    api = responder.API()
+
+    @api.route("/async")
+    async def view(req: Request, resp: Response) -> None:
+        sys.exit(2)
+
+    @api.route("/sync", block=block)
+    def sync_view(req: Request, resp: Response) -> None:
+        sys.exit(2)
+
+    assert call(api, b"/async").status == 500
+    assert call(api, b"/sync").status == 500

@@ -24,6 +24,7 @@ from .stages import Part, compose_run, run_step
 from .streaming import iterate
 
 if TYPE_CHECKING:
+    from asyncio import Task
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
@@ -108,6 +109,8 @@ class Application(Router, ABC):
                 start, body = render(req, resp)
             except Exception as error:  # noqa: BLE001 - whatever a view raises becomes a response
                 start, body = await recover(req, resp, error)
+            except (CancelledError, SystemExit) as error:
+                start, body = await recover(req, resp, _contain(error, live[req]))
             await send(start)
             if body is not None:
                 await send(body)
@@ -123,6 +126,18 @@ class Application(Router, ABC):
             del live[req]
             if req.watcher is not None:
                 req.watcher.cancel()
+
+
+def _contain(error: BaseException, task: Task[Any] | None) -> Exception:
+    """Give what stands for a `sys.exit()` in a view, or its waiting on what was cancelled: neither ends the server.
+
+    Raises the error again when it is the request itself that was cancelled.
+    """
+    if isinstance(error, CancelledError) and (task is None or task.cancelling()):
+        raise error
+    contained = RuntimeError(f"A view raised {type(error).__name__}, which would end more than its request.")
+    contained.__cause__ = error
+    return contained
 
 
 def _absorb_cancellation(task: Any) -> None:

@@ -157,7 +157,8 @@ def around_steps(entry: HookEntry) -> Around:
 def _enter(function: Callable[..., Generator[Any]]) -> Call:
     def enter(req: Request, resp: Response) -> None:
         generator = function(req, resp)
-        next(generator, None)
+        if next(generator, _ENDED) is _ENDED:
+            _require_answer(function, resp)
         req.entered = (*req.entered, generator)
 
     return enter
@@ -166,10 +167,20 @@ def _enter(function: Callable[..., Generator[Any]]) -> Call:
 def _async_enter(function: Callable[..., AsyncGenerator[Any]]) -> Call:
     async def enter(req: Request, resp: Response) -> None:
         generator = function(req, resp)
-        await anext(generator, None)
+        if await anext(generator, _ENDED) is _ENDED:
+            _require_answer(function, resp)
         req.entered = (*req.entered, generator)
 
     return enter
+
+
+def _require_answer(function: Callable[..., Any], resp: Response) -> None:
+    """Raise `RuntimeError` for a hook that ended early and left nothing: `if not allowed: return` lets nobody in."""
+    if resp.kind is None and resp.status is None:
+        raise RuntimeError(
+            f"{describe_callable(function)} returned before its `yield` and set no response. "
+            "Set one there to end the request, or use `abort`."
+        )
 
 
 def _leave(req: Request, _resp: Response) -> None:
