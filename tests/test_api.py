@@ -298,7 +298,7 @@ def test_a_client_is_asynchronous(api: responder.API) -> None:
 def test_run_hands_everything_to_the_server(api: responder.API, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     monkeypatch.setattr("responder.serving.serve", lambda *args, **options: calls.append((args, options)))
-    api.run("0.0.0.0", 80, workers=2, grace=3)  # noqa: S104 - nothing listens here
+    api.run("0.0.0.0", 80, workers=2, grace=3, backlog=9)  # noqa: S104 - nothing listens here
     assert calls == [
         (
             (api,),
@@ -310,6 +310,8 @@ def test_run_hands_everything_to_the_server(api: responder.API, monkeypatch: pyt
                 "debug": None,
                 "server": "granian",
                 "grace": 3,
+                "access_log": False,
+                "backlog": 9,
             },
         )
     ]

@@ -12,6 +12,7 @@ from .errors import DuplicateRoute as DuplicateRoute
 from .errors import HTTPError as HTTPError
 from .errors import InvalidCookie as InvalidCookie
 from .errors import InvalidHeader as InvalidHeader
+from .errors import MissingValue as MissingValue
 from .errors import Problem as Problem
 from .errors import ResponderError as ResponderError
 from .errors import RouteNotFoundError as RouteNotFoundError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import status_codes
 from .config import Limits, Threads
@@ -98,16 +98,30 @@ class API(Application):
         workers: int = 1,
         reload: bool = False,
         debug: bool | None = None,
-        server: str = "granian",
+        server: Literal["granian", "uvicorn"] = "granian",
+        grace: float = 30.0,
+        access_log: bool = False,
         **options: Any,
     ) -> None:
         """Serve until Ctrl-C or SIGTERM: on `127.0.0.1:5042`, or on `0.0.0.0:$PORT` where `PORT` is set.
 
-        `server` is `"granian"` or `"uvicorn"`; what it takes besides goes through as `options`.
+        `grace` is how many seconds open requests have when it ends, `access_log` prints a line for each request; what
+        the server itself takes besides goes through as `options`.
         """
         from .serving import serve  # noqa: PLC0415 - the server loads when it is used
 
-        serve(self, host=host, port=port, workers=workers, reload=reload, debug=debug, server=server, **options)
+        serve(
+            self,
+            host=host,
+            port=port,
+            workers=workers,
+            reload=reload,
+            debug=debug,
+            server=server,
+            grace=grace,
+            access_log=access_log,
+            **options,
+        )
 
     # Testing
 

@@ -12,6 +12,7 @@
     └── HTTPError                              becomes the response of its status
         ├── Problem                            an RFC 9457 document, member by member
         ├── DecodeError                        400: bytes of the client that do not parse
+        ├── MissingValue (KeyError)            400: a query parameter, header or cookie that was not sent
         ├── ContentTooLarge                    413: a body beyond `Limits`
         ├── UnsupportedMediaType               415: a body of a type that nobody here reads
         └── ServiceUnavailable                 503: every worker is busy and the queue is full
@@ -124,6 +125,13 @@ class DecodeError(HTTPError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(400, detail)
+
+
+class MissingValue(HTTPError, KeyError):
+    """400: `req.params["q"]`, and the client sent no `q`. It is a `KeyError` too, as for any mapping."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(400, f"The {what} {name!r} is missing.")
 
 
 class ContentTooLarge(HTTPError):

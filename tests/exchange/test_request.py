@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings
 from encodings.aliases import aliases
 from typing import TYPE_CHECKING, Any
 
@@ -306,6 +307,15 @@ def test_no_encoding_of_python_makes_text_that_cannot_be_sent_again(call: Caller
     headers = with_fields((b"content-type", f"text/plain; charset={encoding}".encode()))
     for body in (b"hello", rb"\ud800\udfff \x", b"+2AA-", b"\x00\xd8", b"\xed\xa0\x80", b"\xff\xfe\x00\xd8", b"\x1b$B"):
         assert call(api, method="POST", headers=headers, body=[body]).status in {200, 400}
+
+
+def test_charsets_that_clients_make_up_leave_nothing_behind(call: Caller) -> None:
+    kept: dict[str, object] = vars(encodings)["_cache"]
+    before = set(kept)
+    for number in range(20):
+        headers = with_fields((b"content-type", b"text/plain; charset=made-up-%d" % number))
+        assert ask(call, lambda req: req.text, method="POST", headers=headers, body=[b"x"]).status == 400
+    assert set(kept) == before
 
 
 def test_media_is_read_by_its_content_type(call: Caller) -> None:

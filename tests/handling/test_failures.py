@@ -299,7 +299,7 @@ def test_nothing_that_the_failing_view_has_set_survives(
     assert done == []
 
 
-def test_headers_before_a_failing_second_hook_survive(api: responder.API, session: Session) -> None:
+def test_headers_of_before_hooks_survive_their_own_failure(api: responder.API, session: Session) -> None:
     api.before_request(lambda req, resp: resp.headers.update({"X-First": "1"}))
 
     @api.before_request
@@ -308,7 +308,7 @@ def test_headers_before_a_failing_second_hook_survive(api: responder.API, sessio
         abort(403)
 
     response = session.get("/")
-    assert (response.status_code, response.headers.get("X-First"), response.headers.get("X-Second")) == (403, "1", None)
+    assert (response.status_code, response.headers.get("X-First"), response.headers.get("X-Second")) == (403, "1", "2")
 
 
 def test_after_hooks_see_the_response_of_a_failure(api: responder.API, session: Session) -> None:
@@ -555,3 +555,60 @@ def test_in_debug_mode_a_client_behind_a_proxy_on_this_machine_does_not(call: Ca
     answer = call(api, headers=[(b"host", b"example.com"), (name, b"127.0.0.1")], client=("127.0.0.1", 1))
     assert answer.status == 500
     assert b"the reason" not in answer.body
+
+
+# What a client leaves out, and what it makes a view put where HTTP cannot carry it
+
+
+@pytest.mark.parametrize(
+    ("read", "what"),
+    [
+        (lambda req: req.params["q"], "query parameter 'q'"),
+        (lambda req: req.headers["X-Key"], "header 'X-Key'"),
+        (lambda req: req.cookies["visit"], "cookie 'visit'"),
+    ],
+)
+def test_a_value_that_the_client_did_not_send_is_a_400(
+    api: responder.API, session: Session, caplog: pytest.LogCaptureFixture, read: Callable[[Request], str], what: str
+) -> None:
+    api.add_route("/", lambda req, resp: read(req))
+    response = session.get("/")
+    assert (response.status_code, response.json()["detail"]) == (400, f"The {what} is missing.")
+    assert caplog.records == []
+
+
+def test_a_missing_value_is_a_key_error_for_the_view(api: responder.API, session: Session) -> None:
+    @api.route("/")
+    def view(req: Request, resp: Response) -> str:
+        try:
+            return req.params["q"]
+        except KeyError:
+            return "all"
+
+    assert session.get("/").text == "all"
+
+
+@pytest.mark.parametrize("place", ["headers", "cookies"])
+def test_a_clients_text_where_a_header_cannot_carry_it_is_a_400_and_one_line(
+    api: responder.API, session: Session, caplog: pytest.LogCaptureFixture, place: str
+) -> None:
+    @api.route("/")
+    def view(req: Request, resp: Response) -> None:
+        getattr(resp, place)["x-echo"] = req.params["text"]
+
+    response = session.get("/", params={"text": "a\r\nx-injected: 1"})
+    assert response.status_code == 400
+    assert "x-injected" not in response.headers
+    (record,) = caplog.records
+    assert "\n" not in record.getMessage()
+    assert record.exc_info is None
+
+
+@pytest.mark.parametrize(("error", "status"), [(ValueError("x"), 500), (responder.HTTPError(409), 409)])
+def test_a_handler_that_sets_no_status_answers_with_that_of_the_error(
+    api: responder.API, session: Session, error: Exception, status: int
+) -> None:
+    api.add_route("/", failing(error))
+    api.exception_handler(type(error))(lambda req, resp, error: "sorry")
+    response = session.get("/")
+    assert (response.status_code, response.text) == (status, "sorry")

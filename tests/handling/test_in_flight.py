@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import responder
+from responder.config import Limits
+from responder.exchange import body
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
-    import responder
     from responder import Request, Response
     from responder.handling.in_flight import Board
     from responder.types import Message
@@ -354,17 +357,69 @@ def test_body_messages_that_the_watch_meets_are_kept_for_the_view(api: responder
     run(test())
 
 
-def test_the_watch_takes_no_more_than_two_messages_ahead(api: responder.API, log: list[str]) -> None:
+def test_a_client_that_leaves_behind_a_body_that_nobody_reads_is_noticed(api: responder.API, log: list[str]) -> None:
     async def test() -> None:
         connection = Connection(api, "POST")
         for _ in range(10):
             connection.upload(b"x", more_body=True)
+        connection.leave()
+        await watched(api, connection)
+        await connection.end()
+
+    run(test())
+    assert log == ["cancelled", "cleaned up"]
+
+
+def test_what_the_watch_keeps_is_bounded_and_the_rest_waits_for_its_reader(
+    api: responder.API, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(body, "KEPT_BYTES", 3)
+
+    async def test() -> None:
+        go_on = asyncio.Event()
+
+        @api.route("/")
+        async def view(req: Request, resp: Response) -> bytes:
+            await go_on.wait()
+            return await req.content
+
+        connection = Connection(api, "POST")
+        for place in range(10):
+            connection.upload(b"xy", more_body=place < 9)
         await watched(api, connection)
         for _ in range(10):
             await asyncio.sleep(0)
-        assert connection.arriving.qsize() == 8
-        connection.task.cancel()
-        await asyncio.wait({connection.task})
+        assert connection.arriving.qsize() == 7
+        go_on.set()
+        await connection.end()
+        assert connection.body == b"xy" * 10
+
+    run(test())
+
+
+def test_what_the_watch_meets_beyond_the_limit_is_dropped_and_refused() -> None:
+    api = responder.API(limits=Limits(body=3))
+
+    async def test() -> None:
+        go_on = asyncio.Event()
+
+        @api.route("/")
+        async def view(req: Request, resp: Response) -> bytes:
+            await go_on.wait()
+            return await req.content
+
+        connection = Connection(api, "POST")
+        for _ in range(10):
+            connection.upload(b"xy", more_body=True)
+        await watched(api, connection)
+        await until(connection.arriving.empty)
+        (req,) = board_of(api).live
+        kept = req._body._kept
+        assert kept is not None
+        assert len(kept._content) == 4
+        go_on.set()
+        await connection.end()
+        assert connection.status == 413
 
     run(test())
 
@@ -607,3 +662,119 @@ def test_the_api_serves_again_after_a_drain(api: responder.API) -> None:
             await api.boards.drain()
 
     run(test())
+
+
+# Streams
+
+
+def test_a_stream_that_never_waits_lets_others_run_and_ends_with_its_client(api: responder.API) -> None:
+    closed: list[bool] = []
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        @resp.stream
+        async def chunks() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                closed.append(True)
+
+    async def test() -> None:
+        connection = Connection(api)
+        connection.leave()
+        await watched(api, connection)
+        await connection.end()
+
+    run(test())
+    assert closed == [True]
+
+
+@pytest.mark.parametrize("arriving", ["gone", "too large"])
+def test_a_stream_that_the_body_of_the_client_breaks_is_no_mistake(
+    arriving: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = responder.API(limits=Limits(body=5))
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        resp.stream(req.stream())
+
+    async def test() -> None:
+        connection = Connection(api, "POST")
+        connection.upload(b"abc", more_body=True)
+        if arriving == "gone":
+            connection.leave()
+        else:
+            connection.upload(b"defghi", more_body=True)
+        await connection.end()
+        assert (connection.status, connection.body) == (200, b"abc")
+        assert connection.sent[-1]["more_body"]
+
+    run(test())
+    assert caplog.text == ""
+
+
+def test_a_sync_stream_waits_for_a_thread_where_every_place_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    api = responder.API(threads=responder.Threads(workers=1, queue=1))
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        resp.stream(iter(["a", "b"]))
+
+    async def test() -> None:
+        free = threading.Event()
+        pool = api.boards.open().pool
+        for _ in range(2):
+            pool.submit(free.wait, FOREVER)
+        connection = Connection(api)
+        await until(lambda: connection.sent)
+        await asyncio.sleep(0)
+        free.set()
+        await connection.end()
+        assert connection.body == b"ab"
+        await api.boards.drain()
+
+    run(test())
+    assert caplog.text == ""
+
+
+# A server that says while sending that the client has left
+
+
+@pytest.mark.parametrize("error", [OSError("reset"), RuntimeError("the handler is closed")])
+@pytest.mark.parametrize(("kind", "sent"), [("text", 0), ("text", 1), ("stream", 0), ("stream", 1), ("stream", 2)])
+def test_a_send_that_fails_is_a_client_that_left_and_no_mistake(
+    api: responder.API, caplog: pytest.LogCaptureFixture, error: Exception, kind: str, sent: int
+) -> None:
+    seen: list[str] = []
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        resp.background(seen.append, "background")
+        resp.text = "text"
+        if kind == "stream":
+
+            @resp.stream
+            async def chunks() -> AsyncIterator[bytes]:
+                try:
+                    yield b"piece"
+                finally:
+                    seen.append("closed")
+
+    class Broken(Connection):
+        async def _send(self, message: Message) -> None:
+            if len(self.sent) == sent:
+                raise error
+            await super()._send(message)
+
+    async def test() -> None:
+        connection = Broken(api)
+        await connection.end()
+        assert len(connection.sent) == sent
+        assert not board_of(api).live
+        await api.boards.drain()
+
+    run(test())
+    assert seen == (["closed"] if kind == "stream" and sent else [])
+    assert caplog.text == ""

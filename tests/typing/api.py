@@ -118,7 +118,7 @@ async def read(req: Request) -> None:
     assert_type(req.params, QueryParams)
     assert_type(req.params["q"], str)
     assert_type(req.params.get_list("q"), list[str])
-    assert_type(req.cookies, dict[str, str])
+    assert_type(req.cookies["visit"], str)
     assert_type(req.is_json, bool)
     assert_type(req.mimetype, str)
     assert_type(await req.content, bytes)

@@ -1,13 +1,14 @@
 """The body of a request: one reader over `receive()`, shared with the watch for a client that leaves.
 
 ASGI allows one `receive()` at a time. A short request calls it only for its body; for a long one the watch holds it,
-and the reader takes the body from what the watch has met. A queue of one message bounds a body that nobody reads.
+and the reader takes the body from what the watch has met. The watch keeps as much as a reader may take, because behind
+a body that nobody reads stands the word that the client has left.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
 from ..http.headers import last_field
@@ -21,6 +22,9 @@ Failure = TypeVar("Failure", bound=Exception)
 
 DISCONNECT: Message = {"type": "http.disconnect"}
 
+KEPT_BYTES: Final = 16 * 1024 * 1024
+"""What the watch keeps of a body at most. Where `Limits.body` allows more, the rest waits for its reader."""
+
 
 class Body:
     """Reads the body once, in order, within `limit` bytes, and remembers how reading ended."""
@@ -32,7 +36,7 @@ class Body:
     _is_started = False
     _content: bytes | None = None
     _failure: Exception | None = None
-    _watched: asyncio.Queue[Message] | None = None
+    _kept: _Kept | None = None
 
     def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
         self._receive = receive
@@ -96,8 +100,8 @@ class Body:
         return chunk
 
     async def _next_message(self) -> Message:
-        if self._watched is not None:
-            return DISCONNECT if self.is_disconnected else await self._watched.get()
+        if self._kept is not None:
+            return await self._kept.take()
         self._is_receiving = True
         try:
             return await self._receive()
@@ -113,24 +117,52 @@ class Body:
     @property
     def can_watch(self) -> bool:
         """Whether a watch may start: nobody is inside `receive()` and no watch has started before."""
-        return self._watched is None and not self._is_receiving
+        return self._kept is None and not self._is_receiving
 
     async def watch(self, when_gone: Callable[[], object]) -> None:
         """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
-        queue: asyncio.Queue[Message] = asyncio.Queue(maxsize=1)
-        self._watched = queue
+        self._kept = kept = _Kept(self._limit)
         message: Message = {}
         while message.get("type") != "http.disconnect":
             try:
                 message = await self._receive()
             except (OSError, RuntimeError, ValueError):
                 message = DISCONNECT
-            if message["type"] != "http.disconnect":
-                await queue.put(message)
+            await kept.put(message)
         self.is_disconnected = True
-        if queue.empty():
-            queue.put_nowait(message)
         when_gone()
+
+
+class _Kept:
+    """What the watch has met and the reader has not taken, as one message: one for each byte takes too much memory."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._content = bytearray()
+        self._last: Message = {}
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+
+    async def put(self, message: Message) -> None:
+        """Keep a message. What is beyond the limit is dropped: its reader is refused for what is kept already."""
+        if message["type"] != "http.disconnect" and len(self._content) <= self._limit:
+            while len(self._content) > KEPT_BYTES:
+                self._taken.clear()
+                await self._taken.wait()
+            self._content += message.get("body", b"")
+        self._last = message
+        self._arrived.set()
+
+    async def take(self) -> Message:
+        """Give all that is there, once something is; from its leaving on, that the client has left."""
+        await self._arrived.wait()
+        if self._last["type"] == "http.disconnect":
+            return self._last
+        self._arrived.clear()
+        content = bytes(self._content)
+        self._content.clear()
+        self._taken.set()
+        return {**self._last, "body": content}
 
 
 def _declared_length(scope: Scope) -> int | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+from encodings.aliases import aliases
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
-from ..errors import DecodeError, UnsupportedMediaType
+from ..errors import DecodeError, MissingValue, UnsupportedMediaType
 from ..http.cookies import parse_cookies
 from ..http.headers import Headers, last_field
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
@@ -31,6 +32,15 @@ T = TypeVar("T")
 
 # Python's own inventions: they take quadratic time, or give text that no charset can encode again.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
+# Python keeps every name that it is asked for, so it is asked for those alone that name an encoding.
+_CHARSETS = frozenset({*aliases, *aliases.values(), "koi8_t", "koi8_u", "utf_8_sig"})
+
+
+class Cookies(dict[str, str]):
+    """The cookies of a request; one that was not sent raises `MissingValue`, a `KeyError` that becomes a 400."""
+
+    def __missing__(self, name: str) -> str:
+        raise MissingValue("cookie", name)
 
 
 class Address(NamedTuple):
@@ -101,9 +111,9 @@ class Request:
         return parse_query(self.scope["query_string"], self.api.limits.query_pairs)
 
     @lazy
-    def cookies(self) -> dict[str, str]:
+    def cookies(self) -> Cookies:
         """The cookies by name (RFC 6265bis); of two with one name the first, which is the more specific."""
-        return parse_cookies(self.headers.get("cookie", ""), self.api.limits.cookies)
+        return Cookies(parse_cookies(self.headers.get("cookie", ""), self.api.limits.cookies))
 
     @property
     def client(self) -> Address | None:
@@ -220,10 +230,10 @@ class Request:
         return decode_guarded("The body", self._decode, content)
 
     def _decode(self, content: bytes) -> str:
-        codec = codecs.lookup(self.encoding)
-        if codec.name in _NO_CHARSETS:
-            raise LookupError(f"unknown encoding: {codec.name}")
-        return content.decode(self.encoding)
+        name = self.encoding.lower().replace("-", "_")
+        if name not in _CHARSETS or codecs.lookup(name).name in _NO_CHARSETS:
+            raise LookupError(f"unknown encoding: {self.encoding}")
+        return content.decode(name)
 
     def _decode_media(self, content: bytes, form: Any) -> Any:
         if form != "json" and not self.is_json:

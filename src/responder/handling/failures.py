@@ -9,7 +9,7 @@ import logging
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from ..errors import ClientDisconnected, HTTPError, UnsafeRedirect
+from ..errors import ClientDisconnected, HTTPError, InvalidCookie, InvalidHeader, UnsafeRedirect
 from ..http.headers import last_field
 from ..http.negotiation import prefers_html
 from ..status_codes import phrase
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from .steps import Step
 
 log = logging.getLogger("responder")
+
+UNCARRIED = (InvalidHeader, InvalidCookie)
+"""A value that a view took from the client, most often, and put where HTTP cannot carry it."""
 
 _GIVEN = ("req", "resp", "error")
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
@@ -71,6 +74,8 @@ def answer_for(error: Exception) -> HTTPError:
         return HTTPError(400, "The redirect would lead to another site.")
     if isinstance(error, ClientDisconnected):
         return HTTPError(400, "The request broke off.")
+    if isinstance(error, UNCARRIED):
+        return HTTPError(400, "The request holds a value that a response header cannot carry.")
     return HTTPError(500)
 
 
@@ -80,8 +85,14 @@ def is_mistake(error: Exception) -> bool:
 
 
 def report(req: Request, error: Exception) -> None:
-    """Log a mistake in the service, in one line and its traceback, and tell the test client, which raises it."""
-    log.error("%r %r failed: %s", req.method, req.scope["path"], type(error).__name__, exc_info=error)
+    """Log a mistake in the service, and tell the test client, which raises it.
+
+    It is one line and a traceback, but one line alone for what a client's text may have caused.
+    """
+    if isinstance(error, UNCARRIED):
+        log.error("%r %r failed: %r", req.method, req.scope["path"], error)
+    else:
+        log.error("%r %r failed: %s", req.method, req.scope["path"], type(error).__name__, exc_info=error)
     if tell := req.scope.get("responder"):
         tell(error)
 

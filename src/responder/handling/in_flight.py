@@ -91,13 +91,13 @@ class Board:
 
     async def _run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         try:
-            result = await self._call(function, args)
+            result = await self.call(function, *args)
             if hasattr(result, "__await__"):
                 await result
         except Exception:  # background work: nobody is left to whom it could be raised
             log.exception("Background function %s failed.", getattr(function, "__qualname__", repr(function)))
 
-    async def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call on a worker thread, where an async function only makes its coroutine; wait while the queue is full."""
         while True:
             try:

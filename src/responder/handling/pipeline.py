@@ -8,16 +8,17 @@ rejected: whatever it would do is done to the response before that is emitted.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from asyncio import CancelledError, current_task
+from asyncio import CancelledError, current_task, sleep
 from contextlib import aclosing
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from ..errors import ClientDisconnected
 from ..exchange.emit import declared_length, encode_chunk, render, render_fully
 from ..exchange.request import Request
 from ..exchange.response import Response
 from ..routing.router import Router
-from .failures import is_mistake, render_default, report
+from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
 from .results import apply_result
 from .stages import Part, compose_run, run_step
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
     Rendered: TypeAlias = tuple[Message, Message | None]
     Recover: TypeAlias = Callable[[Request, Response, Exception], Awaitable[Rendered]]
+
+
+UNSENT: Final = (OSError, RuntimeError)
+"""What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 
 class Pipeline(NamedTuple):
@@ -72,7 +77,7 @@ class Application(Router, ABC):
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is no HTTP request."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912 - PERF: flat
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912, PLR0915 - PERF: flat
         """Serve one connection event of a server (ASGI 3).
 
         PERF: one flat function. Each call split off costs every request 0.1 us, each coroutine 0.2, where a whole
@@ -111,13 +116,17 @@ class Application(Router, ABC):
                 start, body = await recover(req, resp, error)
             except (CancelledError, SystemExit) as error:
                 start, body = await recover(req, resp, _contain(error, live[req]))
-            await send(start)
-            if body is not None:
-                await send(body)
+            try:
+                await send(start)
+                if body is not None:
+                    await send(body)
+                else:
+                    await _send_chunks(req, resp, send, board)
+            except UNSENT:
+                await sleep(0)  # in which uvicorn learns that the client has left, so that it logs nothing
             else:
-                await _send_chunks(req, resp, send, board)
-            if resp.tasks:
-                board.start_all(resp.tasks)
+                if resp.tasks:
+                    board.start_all(resp.tasks)
         except CancelledError:
             if not req.is_ended:
                 raise
@@ -156,6 +165,8 @@ class _Recovery:
         self._boards = boards
 
     async def __call__(self, req: Request, resp: Response, error: Exception) -> Rendered:
+        if req.part <= Part.BEFORE and (self._plan.before or self._plan.arounds):
+            req.kept = resp.fields.copy()
         for handler in (self._plan.handlers.find(error), None):
             # An after hook that fails does not see its own failure; every other response passes it.
             after_failed = req.part == Part.AFTER
@@ -173,6 +184,7 @@ class _Recovery:
         resp.reset(req.kept)
         if handler is not None:
             await run_step(handler, req, resp, self._boards, error)
+            resp.status = resp.status or answer_for(error).status
             return
         if is_mistake(error):
             report(req, error)
@@ -206,11 +218,18 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
                 if declared is not None and sent > declared:
                     break
                 if piece:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    try:
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    except UNSENT as error:
+                        raise ClientDisconnected("The client disconnected before its response was sent.") from error
+                    # Granian's `send` never waits once the client has left, and nobody else would come to run.
+                    await sleep(0)
         if declared is not None and sent != declared:
             raise ValueError(f"A stream gave {sent} bytes or more, and its Content-Length says {declared}.")  # noqa: TRY301 - one way out
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
-        report(req, error)
+        if is_mistake(error):
+            report(req, error)
         resp.tasks = ()  # they are for requests that succeed
+        await sleep(0)  # as after any `send` that failed
     else:
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -38,7 +38,7 @@ class Part(IntEnum):
     EMIT = 4
 
 
-_AFTER, _EMIT = Part.AFTER, Part.EMIT
+_VIEW, _AFTER, _EMIT = Part.VIEW, Part.AFTER, Part.EMIT
 
 
 class Stage(NamedTuple):
@@ -118,6 +118,7 @@ def _compose_async_run(plan: Plan) -> Run:
             if _checkpoint(req, resp):
                 break
         else:
+            req.part = _VIEW
             for call in view:
                 result = await call(req, resp)
                 if result is not None:

@@ -30,7 +30,7 @@ async def iterate(chunks: Any, board: Board) -> AsyncGenerator[Any]:
 async def _iterate_in_threads(chunks: Iterable[Any], board: Board) -> AsyncGenerator[Any]:
     source = _Source(chunks)
     try:
-        while (chunk := await board.pool.submit(source.take)) is not _END:
+        while (chunk := await board.call(source.take)) is not _END:
             yield chunk
     finally:
         board.start(source.close, ())

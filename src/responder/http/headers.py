@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..errors import InvalidHeader
+from ..errors import InvalidHeader, MissingValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,7 +57,7 @@ class Headers(Mapping[str, str]):
 
     `headers["accept"]` joins repeated fields with ", " (RFC 9110 section 5.3) and `cookie` with "; " (RFC 9113 section
     8.2.3); `get_list` gives one string a field line. Iteration gives each name once, in lower case. Values are Latin-1
-    text, as HTTP carries them. A missing name raises `KeyError`.
+    text, as HTTP carries them. A missing name raises `MissingValue`, a `KeyError` that becomes a 400.
     """
 
     _index: dict[str, list[str]] | None = None
@@ -85,7 +85,7 @@ class Headers(Mapping[str, str]):
             index = self._build()
         key = name.lower()
         if key not in index:
-            raise KeyError(name)
+            raise MissingValue("header", name)
         return _join(key, index[key])
 
     @overload

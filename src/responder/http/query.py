@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from ..errors import DecodeError
+from ..errors import DecodeError, MissingValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class QueryParams(Mapping[str, str]):
     """The pairs of a query string: immutable, in order, names possibly repeated.
 
-    `params["q"]` is the last value of that name and raises `KeyError` when there is none; `get_list` gives all values,
-    `multi_items` all pairs. Iteration gives each name once, in the order of first appearance. Two of them are equal
-    when each name has the same values in the same order; against another mapping the last values count.
+    `params["q"]` is the last value of that name and raises `MissingValue`, a 400, when there is none; `get_list` gives
+    all values, `multi_items` all pairs. Iteration gives each name once, in the order of first appearance. Two of them
+    are equal when each name has the same values in the same order; against another mapping the last values count.
     """
 
     __slots__ = ("_last", "_pairs")
@@ -34,7 +34,10 @@ class QueryParams(Mapping[str, str]):
         self._last = dict(self._pairs)
 
     def __getitem__(self, name: str) -> str:
-        return self._last[name]
+        try:
+            return self._last[name]
+        except KeyError:
+            raise MissingValue("query parameter", name) from None
 
     @overload
     def get(self, name: str, /) -> str | None: ...

@@ -6,6 +6,7 @@ Errors are one line on standard error; the exit code is 1, or 2 when the command
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 import click
 
@@ -31,11 +32,11 @@ def main() -> None:
 @click.option("--reload/--no-reload", help="Restart when a Python file or a template changes.")
 @click.option("--debug", is_flag=True, default=None, help="Show failures in the responses.")
 @click.option("--server", type=click.Choice(list(ENGINES)), default="granian", show_default=True, help="The server.")
-def run(  # noqa: PLR0913 - one for each option
-    target: str, host: str | None, port: int | None, workers: int, *, reload: bool, debug: bool | None, server: str
-) -> None:
+@click.option("--grace", type=float, default=30.0, show_default=True, help="Seconds for open requests at the end.")
+@click.option("--access-log", is_flag=True, help="Print a line for each request.")
+def run(target: str, **options: Any) -> None:
     """Serve TARGET: app.py (the default), app.py:name, package.module or package.module:name."""
-    serve(target, host=host, port=port, workers=workers, reload=reload, debug=debug, server=server)
+    serve(target, **options)
     leave()
 
 
