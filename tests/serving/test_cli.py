@@ -32,7 +32,14 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 
 def test_run_without_options_decides_nothing(served: list[tuple[str, dict[str, Any]]]) -> None:
     assert invoke("run").exit_code == 0
-    options = {"host": None, "port": None, "workers": 1, "reload": False, "debug": None, "server": "granian"}
+    options: dict[str, Any] = {
+        "host": None,
+        "port": None,
+        "workers": 1,
+        "reload": False,
+        "debug": None,
+        "server": "granian",
+    }
     options |= {"grace": 30.0, "access_log": False}
     assert served == [("app.py", options)]
 
@@ -40,7 +47,14 @@ def test_run_without_options_decides_nothing(served: list[tuple[str, dict[str, A
 def test_run_passes_every_option_on(served: list[tuple[str, dict[str, Any]]]) -> None:
     words = "run shop:api --host ::1 --port 80 --workers 3 --reload --debug --server uvicorn --grace 2 --access-log"
     assert invoke(*words.split()).exit_code == 0
-    options = {"host": "::1", "port": 80, "workers": 3, "reload": True, "debug": True, "server": "uvicorn"}
+    options: dict[str, Any] = {
+        "host": "::1",
+        "port": 80,
+        "workers": 3,
+        "reload": True,
+        "debug": True,
+        "server": "uvicorn",
+    }
     options |= {"grace": 2.0, "access_log": True}
     assert served == [("shop:api", options)]
 

@@ -70,3 +70,9 @@ def test_the_announcement_counts_workers(capsys: pytest.CaptureFixture[str]) -> 
         "Serving app.py on http://localhost:80 - uvicorn, 2 workers. Press Ctrl-C to stop.",
         "Serving app on http://localhost:80 - granian, 1 worker. Press Ctrl-C to stop.",
     ]
+
+
+@pytest.mark.parametrize("options", [{"ssl_cert": "a.pem", "ssl_key": "b.pem"}, {"ssl_certfile": "a.pem"}])
+def test_the_announcement_says_https_under_tls(capsys: pytest.CaptureFixture[str], options: dict[str, str]) -> None:
+    make(options=options).announce("app.py")
+    assert "https://" in capsys.readouterr().out

@@ -59,7 +59,9 @@ class Service:
     def announce(self, what: str) -> None:
         """Print what is served, where and by what."""
         workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
-        say(f"Serving {what} on {self.address.url} - {self.server}, {workers}. Press Ctrl-C to stop.")
+        is_secure = any(name.startswith("ssl_") for name in self.options)
+        url = self.address.url.replace("http", "https", 1) if is_secure else self.address.url
+        say(f"Serving {what} on {url} - {self.server}, {workers}. Press Ctrl-C to stop.")
 
     def _build(self, app: ASGIApp) -> Engine:
         return build(self.server, app, self.address, access_log=self.access_log, options=self.options)
