@@ -428,6 +428,13 @@ def test_mending_a_slash_never_leaves_the_site(service: Service, target: bytes) 
     assert b"\r\nlocation: /directory/?to=//evil.example\r\n" in service.ask(b"/directory?to=//evil.example").lower()
 
 
+def test_a_body_that_is_refused_under_a_stream_is_no_failure_of_the_service(service: Service) -> None:
+    for raw in (chunked(b"/mirror", b"zz\r\n"), request(b"POST", b"/mirror", b"Content-Length: 1001")):
+        with service.connect() as client, suppress(ConnectionError):
+            client.sendall(raw)
+            assert statuses(client.recv(65536)) in ([200], [400])
+
+
 def test_responses_stay_in_step_with_pipelined_requests(service: Service) -> None:
     strange = [
         request(b"HEAD", b"/hello"),

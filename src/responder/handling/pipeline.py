@@ -229,6 +229,8 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         if is_mistake(error):
             report(req, error)
+        elif not sent:  # of a response without any piece granian makes a 500
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
         resp.tasks = ()  # they are for requests that succeed
         await sleep(0)  # as after any `send` that failed
     else:
