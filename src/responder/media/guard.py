@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CODEC_ERRORS = (
-    ValueError,  # UnicodeError and msgspec's errors are among these
+    ValueError,  # UnicodeError is among these
     LookupError,
     AttributeError,
     TypeError,

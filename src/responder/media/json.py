@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_DECODE_ERRORS = (msgspec.DecodeError, *CODEC_ERRORS)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 
@@ -63,7 +64,7 @@ def decode_json(raw: bytes, model: Any = Any, *, depth: int = 100) -> Any:
         return decode(raw)
     except msgspec.ValidationError as error:
         raise Problem(422, detail=str(error)) from error
-    except CODEC_ERRORS as error:
+    except _DECODE_ERRORS as error:
         raise describe_failure("The JSON body", error) from error
 
 
