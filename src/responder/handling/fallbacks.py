@@ -40,7 +40,7 @@ def _not_allowed(req: Request) -> HTTPError:
 
 
 def _failing(make: Callable[[Request], HTTPError]) -> Step:
-    # PERF: what nobody handles is not raised, which makes a 404 a third cheaper (benchmarks/in_process.py, row 404).
+    # PERF: what nobody handles is not raised, which makes a 404 4.1 us of 7.4 (benchmarks/in_process.py, row 404).
     async def fail(req: Request, resp: Response) -> None:
         render_default(req, resp, make(req))
 
