@@ -2,9 +2,9 @@
 
 Each run is a process of its own, timed from its start to its end, in turn with the others; the bytecode is written by
 a run before the first that counts. Each process reads its own memory at its end: what the kernel keeps for a dead child
-(`ru_maxrss`) begins with the memory of the parent that forked it. Resident memory is what `ps` shows; the anonymous
-part, which the target means, leaves out the pages of shared libraries, such as the 3 MB of OpenSSL that asyncio brings
-along and that all processes of a machine share.
+(`ru_maxrss`) begins with the memory of the parent that forked it. Resident memory is what `ps` shows and what the
+target is held against; the anonymous part leaves out the pages of shared libraries, such as the 3 MB of OpenSSL that
+asyncio brings along and that all processes of a machine share.
 """
 
 # ruff: noqa: S603 - every command is written in this file

@@ -86,7 +86,7 @@ def judge_import(results: Results) -> list[Verdict]:
     cost = next(result for result in results if result["import"] == "responder")
     return [
         Verdict("import", "milliseconds", cost["time_ms"], IMPORT_TIME_LIMIT),
-        Verdict("import", "megabytes", cost["anonymous_mb"], IMPORT_MEMORY_LIMIT),
+        Verdict("import", "megabytes", cost["memory_mb"], IMPORT_MEMORY_LIMIT),
     ]
 
 

@@ -299,3 +299,15 @@ def test_what_is_no_function_does_not_run_in_the_background(call: Caller) -> Non
     function: Any = "function"
     with pytest.raises(TypeError, match="takes a function and its arguments"):
         look(call, lambda resp: resp.background(function))
+
+
+def test_a_partitioned_cookie_is_deleted_by_the_attributes_that_it_was_set_with(call: Caller) -> None:
+    api = responder.API()
+
+    @api.route("/")
+    async def view(req: responder.Request, resp: responder.Response) -> None:
+        resp.delete_cookie("visit", secure=True, samesite="none", partitioned=True)
+
+    line = call(api).headers["set-cookie"]
+    assert line.startswith("visit=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; Secure; HttpOnly")
+    assert line.endswith("SameSite=None; Partitioned")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
     from datetime import datetime
 
-    from ..http.cookies import CookieAttributes
+    from ..http.cookies import CookieAttributes, CookieIdentity
     from ..types import RawHeader
     from .request import Request
 
@@ -224,11 +224,9 @@ class Response:
         """
         self.cookies.set(key, value, **attributes)
 
-    def delete_cookie(
-        self, key: str, *, domain: str | None = None, path: str | None = "/", secure: bool = False
-    ) -> None:
-        """Make the browser forget a cookie; `domain` and `path` are those it was set with."""
-        self.cookies.delete(key, domain=domain, path=path, secure=secure)
+    def delete_cookie(self, key: str, **attributes: Unpack[CookieIdentity]) -> None:
+        """Make the browser forget a cookie; the attributes are those that it was set with, but for its age."""
+        self.cookies.delete(key, **attributes)
 
     def cache_control(self, **directives: bool | int | str) -> None:
         """Set Cache-Control (RFC 9111 section 5.2.2): `resp.cache_control(public=True, max_age=60)`."""

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("responder")
 
-UNCARRIED = (InvalidHeader, InvalidCookie)
-"""A value that a view took from the client, most often, and put where HTTP cannot carry it."""
+# What is no answer by itself and still the client's doing, with what the client is told.
+_REFUSALS: dict[type[Exception], str] = {
+    UnsafeRedirect: "The redirect would lead to another site.",
+    ClientDisconnected: "The request broke off.",
+    InvalidHeader: "The request holds a value that a response header cannot carry.",
+    InvalidCookie: "The request holds a value that a cookie cannot carry.",
+}
+_UNCARRIED = (InvalidHeader, InvalidCookie)
 
 _GIVEN = ("req", "resp", "error")
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
@@ -70,12 +76,9 @@ def answer_for(error: Exception) -> HTTPError:
     """Give what the client is told of an error: itself when it is an answer, else a 400 or a bare 500."""
     if isinstance(error, HTTPError):
         return error
-    if isinstance(error, UnsafeRedirect):
-        return HTTPError(400, "The redirect would lead to another site.")
-    if isinstance(error, ClientDisconnected):
-        return HTTPError(400, "The request broke off.")
-    if isinstance(error, UNCARRIED):
-        return HTTPError(400, "The request holds a value that a response header cannot carry.")
+    for refused, detail in _REFUSALS.items():
+        if isinstance(error, refused):
+            return HTTPError(400, detail)
     return HTTPError(500)
 
 
@@ -89,7 +92,7 @@ def report(req: Request, error: Exception) -> None:
 
     It is one line and a traceback, but one line alone for what a client's text may have caused.
     """
-    if isinstance(error, UNCARRIED):
+    if isinstance(error, _UNCARRIED):
         log.error("%r %r failed: %r", req.method, req.scope["path"], error)
     else:
         log.error("%r %r failed: %s", req.method, req.scope["path"], type(error).__name__, exc_info=error)

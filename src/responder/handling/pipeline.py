@@ -81,7 +81,7 @@ class Application(Router, ABC):
         """Serve one connection event of a server (ASGI 3).
 
         PERF: one flat function. Each call split off costs every request 0.1 us, each coroutine 0.2, where a whole
-        text response is 1.0 over the bare application (benchmarks/in_process.py, row text).
+        text response is 1.1 over the bare application (benchmarks/in_process.py, row text).
         """
         req = Request()
         resp = Response()

@@ -32,17 +32,22 @@ _MAX_ATTRIBUTE = 1024
 _MAX_SECONDS = 2**63 - 1
 
 
-class CookieAttributes(TypedDict, total=False):
-    """The attributes of `format_set_cookie`, all of them optional."""
+class CookieIdentity(TypedDict, total=False):
+    """The attributes by which a browser finds the cookie that it is to forget, all of them optional."""
 
-    expires: datetime | float | str | None
-    max_age: int | timedelta | None
     domain: str | None
     path: str | None
     secure: bool
     httponly: bool
     samesite: SameSite | None
     partitioned: bool
+
+
+class CookieAttributes(CookieIdentity, total=False):
+    """The attributes of `format_set_cookie`, all of them optional."""
+
+    expires: datetime | float | str | None
+    max_age: int | timedelta | None
 
 
 def parse_cookies(header: str, max_cookies: int = 150) -> dict[str, str]:
@@ -114,31 +119,12 @@ def format_set_cookie(  # noqa: PLR0913 - one keyword for each attribute of RFC 
     return "; ".join(part for part in parts if part)
 
 
-def format_delete_cookie(  # noqa: PLR0913 - a browser finds the cookie by these attributes
-    name: str,
-    *,
-    domain: str | None = None,
-    path: str | None = "/",
-    secure: bool = False,
-    httponly: bool = True,
-    samesite: SameSite | None = "lax",
-    partitioned: bool = False,
-) -> str:
+def format_delete_cookie(name: str, **attributes: Unpack[CookieIdentity]) -> str:
     """Write the `Set-Cookie` that removes a cookie; give the attributes that it was set with.
 
     Raises `InvalidCookie` as `format_set_cookie` does.
     """
-    return format_set_cookie(
-        name,
-        expires=0,
-        max_age=0,
-        domain=domain,
-        path=path,
-        secure=secure,
-        httponly=httponly,
-        samesite=samesite,
-        partitioned=partitioned,
-    )
+    return format_set_cookie(name, expires=0, max_age=0, **attributes)
 
 
 def _refuse(name: str, reason: str) -> NoReturn:
@@ -249,33 +235,14 @@ class ResponseCookies(MutableMapping[str, str]):
         """Set a cookie with the attributes of `format_set_cookie`; raises `InvalidCookie` as that does."""
         self._keep(name, value, format_set_cookie(name, value, **attributes), attributes)
 
-    def delete(  # noqa: PLR0913 - a browser finds the cookie by these attributes
-        self,
-        name: str,
-        *,
-        domain: str | None = None,
-        path: str | None = "/",
-        secure: bool = False,
-        httponly: bool = True,
-        samesite: SameSite | None = "lax",
-        partitioned: bool = False,
-    ) -> None:
+    def delete(self, name: str, **attributes: Unpack[CookieIdentity]) -> None:
         """Make the browser forget a cookie, see `format_delete_cookie`; its value here is then `""`.
 
         This is not `del cookies[name]`, which only takes back what was about to be set.
         """
-        line = format_delete_cookie(
-            name,
-            domain=domain,
-            path=path,
-            secure=secure,
-            httponly=httponly,
-            samesite=samesite,
-            partitioned=partitioned,
-        )
-        self._keep(name, "", line, {"domain": domain, "path": path})
+        self._keep(name, "", format_delete_cookie(name, **attributes), attributes)
 
-    def _keep(self, name: str, value: str, line: str, attributes: CookieAttributes) -> None:
+    def _keep(self, name: str, value: str, line: str, attributes: CookieIdentity) -> None:
         key = (name, _normalize_domain(name, attributes.get("domain")), attributes.get("path", "/"))
         self._entries.pop(key, None)  # so that what was set last stands last
         self._entries[key] = (value, (b"set-cookie", line.encode("ascii")))
