@@ -9,7 +9,9 @@ from .errors import ConfigurationError as ConfigurationError
 from .errors import ContentTooLarge as ContentTooLarge
 from .errors import DecodeError as DecodeError
 from .errors import DuplicateRoute as DuplicateRoute
+from .errors import EncodeError as EncodeError
 from .errors import HTTPError as HTTPError
+from .errors import InsufficientStorage as InsufficientStorage
 from .errors import InvalidCookie as InvalidCookie
 from .errors import InvalidHeader as InvalidHeader
 from .errors import MissingValue as MissingValue
@@ -17,6 +19,7 @@ from .errors import Problem as Problem
 from .errors import ResponderError as ResponderError
 from .errors import RouteNotFoundError as RouteNotFoundError
 from .errors import ServiceUnavailable as ServiceUnavailable
+from .errors import TemplateError as TemplateError
 from .errors import UnknownConverter as UnknownConverter
 from .errors import UnsafeRedirect as UnsafeRedirect
 from .errors import UnsupportedMediaType as UnsupportedMediaType

@@ -26,13 +26,25 @@ class Limits:
     - `body`: bytes of a request body, declared or chunked (413). Default 16 MiB.
     - `query_pairs`: pairs in a query string (400). Default 1000.
     - `cookies`: cookies in one request (400). Default 150.
-    - `depth`: arrays and objects inside each other in a JSON body (400). Default 100.
+    - `depth`: arrays and objects inside each other in a JSON, YAML or MessagePack body (400). Default 100.
+    - `yaml`: bytes of a YAML body (413), which takes a hundred times as long to read as JSON. Default 1 MiB.
+    - `form_fields`: fields of a form, urlencoded or multipart, files not counted (400). Default 1000.
+    - `field_size`: bytes of one field of a multipart form, files not counted (413). Default 1 MiB.
+    - `parts`: parts of a multipart body, fields and files (400). Default 1000.
+    - `part_headers`: header fields of one part (400); each is at most 4 KiB. Default 8.
+    - `ranges`: ranges of a file in one request; with more it is sent whole. Default 16.
     """
 
     body: int = 16 * 1024 * 1024
     query_pairs: int = 1000
     cookies: int = 150
     depth: int = 100
+    yaml: int = 1024 * 1024
+    form_fields: int = 1000
+    field_size: int = 1024 * 1024
+    parts: int = 1000
+    part_headers: int = 8
+    ranges: int = 16
 
     def __post_init__(self) -> None:
         _require_positive_integers(self)

@@ -9,13 +9,16 @@
     ├── InvalidCookie (ValueError)             a cookie that HTTP cannot carry
     ├── UnsafeRedirect (ValueError)            a redirect to another site; unhandled, a 400
     ├── ClientDisconnected                     the client left while its body was being read
+    ├── EncodeError (TypeError)                a value of a response that its format cannot carry
+    ├── TemplateError                          a template that is missing, malformed or fails
     └── HTTPError                              becomes the response of its status
         ├── Problem                            an RFC 9457 document, member by member
         ├── DecodeError                        400: bytes of the client that do not parse
         ├── MissingValue (KeyError)            400: a query parameter, header or cookie that was not sent
-        ├── ContentTooLarge                    413: a body beyond `Limits`
+        ├── ContentTooLarge                    413: a body, or a field of one, beyond `Limits`
         ├── UnsupportedMediaType               415: a body of a type that nobody here reads
-        └── ServiceUnavailable                 503: every worker is busy and the queue is full
+        ├── ServiceUnavailable                 503: every worker is busy and the queue is full
+        └── InsufficientStorage                507: the disk has no room for an upload
 
 Mistakes of the developer are raised where they are made; what a client can cause is an `HTTPError`.
 """
@@ -64,6 +67,14 @@ class UnsafeRedirect(ResponderError, ValueError):
 
 class ClientDisconnected(ResponderError):
     """The client closed its connection before its body had arrived."""
+
+
+class EncodeError(ResponderError, TypeError):
+    """A value of a response that its format cannot carry; the message names its type and its place in the body."""
+
+
+class TemplateError(ResponderError):
+    """A template that is missing, malformed or fails; the message names it and the line."""
 
 
 class HTTPError(ResponderError):
@@ -121,10 +132,17 @@ class Problem(HTTPError):
 
 
 class DecodeError(HTTPError):
-    """400: bytes of the client that do not parse."""
+    """400: bytes of the client that do not parse; `line` and `column`, from 1 on, where the codec tells them."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *, line: int | None = None, column: int | None = None) -> None:
         super().__init__(400, detail)
+        self.line = line
+        self.column = column
+
+    def document(self) -> dict[str, Any]:
+        """Give the problem document, with the place of the error as extension members `line` and `column`."""
+        place = {"line": self.line, "column": self.column}
+        return super().document() | {name: number for name, number in place.items() if number is not None}
 
 
 class MissingValue(HTTPError, KeyError):
@@ -135,10 +153,10 @@ class MissingValue(HTTPError, KeyError):
 
 
 class ContentTooLarge(HTTPError):
-    """413: a body larger than `Limits.body`."""
+    """413: a body, or what else of it is named by `what`, larger than the bytes that `Limits` allows."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(413, f"The body is larger than the {limit} bytes that this service takes.")
+    def __init__(self, limit: int, what: str = "The body") -> None:
+        super().__init__(413, f"{what} is larger than the {limit} bytes that this service takes.")
 
 
 class UnsupportedMediaType(HTTPError):
@@ -153,6 +171,13 @@ class ServiceUnavailable(HTTPError):
 
     def __init__(self, detail: str, *, retry_after: int = 1) -> None:
         super().__init__(503, detail, {"Retry-After": str(retry_after)})
+
+
+class InsufficientStorage(HTTPError):
+    """507: the disk has no room for an upload (RFC 4918 section 11.5)."""
+
+    def __init__(self) -> None:
+        super().__init__(507, "There is no room left to store the upload.")
 
 
 def abort(status: int, detail: str | None = None, headers: Mapping[str, str] | None = None) -> NoReturn:
