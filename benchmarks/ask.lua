@@ -21,3 +21,7 @@ function init(args)
     wrk.path = target -- wrk makes its one request from this after init
   end
 end
+
+function done(summary)
+  io.write(string.format("Received %d bytes in %d us\n", summary.bytes, summary.duration))
+end

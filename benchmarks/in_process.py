@@ -3,7 +3,8 @@
 One process, because only neighbouring moments compare: clock speed and neighbours change over seconds, and two
 processes would be measured seconds apart. Its price is that seven frameworks share caches and one heap: a few requests
 that are not timed precede each turn, and what was alive before the first round is frozen out of the collector, which
-stays switched on as in production, so that no framework pays for the size of another.
+stays switched on as in production, so that no framework pays for the size of another. The rows of payloads come after
+all others are done: a large file leaves nothing in the processor's caches.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ import itertools
 import json
 import sys
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
+import material
 import uvloop
-from rows import FRAMEWORKS, NUMBERS, ROWS, SERVICE, Row, WrongAnswerError
+from rows import FRAMEWORKS, NUMBERS, PAYLOADS, ROWS, Body, Row, WrongAnswerError
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Message = dict[str, Any]
@@ -57,10 +59,13 @@ QUICK = Effort(rounds=3, turn=0.001)
 
 
 def make_scope(row: Row) -> dict[str, Any]:
-    """Build the scope as granian makes it; its ports are strings."""
+    """Build the scope as granian makes it; its ports are strings. Where a file is asked for, nobody else sends it."""
+    extensions: dict[str, Any] = {"http.response.pathsend": {}, "websocket.http.response": {}}
+    if row.reads_file:
+        del extensions["http.response.pathsend"]
     return {
         "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "extensions": {"http.response.pathsend": {}, "websocket.http.response": {}},
+        "extensions": extensions,
         "type": "http",
         "http_version": "1.1",
         "server": ("127.0.0.1", "8000"),
@@ -76,11 +81,11 @@ def make_scope(row: Row) -> dict[str, Any]:
     }
 
 
-def make_receive(body: bytes) -> Callable[[], Awaitable[Message]]:
+def make_receive(pieces: Sequence[bytes]) -> Callable[[], Awaitable[Message]]:
     """Give the body as granian does: with more to come, then the empty end; after it nothing ever arrives."""
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
-    if body:
-        messages.append({"type": "http.request", "body": body, "more_body": True})
+    if pieces:
+        messages += [{"type": "http.request", "body": piece, "more_body": True} for piece in reversed(pieces)]
 
     async def receive() -> Message:
         if not messages:
@@ -96,12 +101,12 @@ async def drop(message: Message) -> None:
 
 async def ask(turn: Turn, requests: int) -> None:
     """Send this many requests one after another, each with a scope and a path string of its own, as a server does."""
-    app, scope, body = turn.app, turn.scope, turn.row.body
+    app, scope, pieces = turn.app, turn.scope, turn.row.pieces
     headers = scope["headers"]
     for path in itertools.islice(turn.paths, requests):
         await app(
             {**scope, "path": path.decode(), "raw_path": path, "headers": [*headers], "state": {}},
-            make_receive(body),
+            make_receive(pieces),
             drop,
         )
 
@@ -121,17 +126,21 @@ async def time_requests(turn: Turn, requests: int) -> float:
 
 async def check_answer(app: Application, row: Row) -> None:
     """Ask once and raise `WrongAnswerError` unless the answer is the row's."""
-    messages: list[Message] = []
+    starts: list[Message] = []
+    body = Body()
 
     async def collect(message: Message) -> None:
-        messages.append(message)
+        if message["type"] != ("http.response.body" if starts else "http.response.start"):
+            raise WrongAnswerError(row, f"a message {message['type']} after {len(starts)} starts")
+        if starts:
+            body.add(message.get("body", b""))
+        else:
+            starts.append(message)
 
-    await app(make_scope(row), make_receive(row.body), collect)
-    start, *parts = messages
-    if start["type"] != "http.response.start" or any(part["type"] != "http.response.body" for part in parts):
-        raise WrongAnswerError(row, f"messages {[message['type'] for message in messages]}")
+    await app(make_scope(row), make_receive(row.pieces), collect)
+    start = starts[0]
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
-    row.check(start["status"], headers, b"".join(part.get("body", b"") for part in parts))
+    row.check(start["status"], headers, body)
 
 
 async def check_turn(turn: Turn) -> None:
@@ -166,16 +175,27 @@ async def start(app: Application) -> AsyncIterator[None]:
     await task
 
 
-async def prepare(stack: contextlib.AsyncExitStack, names: list[str]) -> list[list[Turn]]:
+def build(framework: str, row: Row) -> Application:
+    """Build the application of a framework that answers a row."""
+    module: Any = importlib.import_module(FRAMEWORKS[framework])
+    if row.routes:
+        app: Application = module.build_routes(row.routes)
+    else:
+        app = module.build_payloads() if row.application == PAYLOADS else module.build()
+    return app
+
+
+async def prepare(stack: contextlib.AsyncExitStack, names: list[str], rows: list[Row]) -> list[list[Turn]]:
     """Build and start every application and check every answer. One list a row, one turn a framework."""
-    modules = {name: importlib.import_module(FRAMEWORKS[name]) for name in names}
     table, apps = [], {}
-    for row in ROWS:
+    for row in rows:
         turns = []
-        for name, module in modules.items():
+        for name in names:
+            if name in row.without:
+                continue
             key = name, row.application
             if key not in apps:
-                apps[key] = module.build() if row.application == SERVICE else module.build_routes(row.routes)
+                apps[key] = build(name, row)
                 await stack.enter_async_context(start(apps[key]))
             paths = itertools.cycle([path.encode() for path in row.paths])
             turns.append(Turn(name, row, apps[key], make_scope(row), paths))
@@ -185,7 +205,11 @@ async def prepare(stack: contextlib.AsyncExitStack, names: list[str]) -> list[li
 
 
 async def calibrate(turn: Turn, seconds: float) -> None:
-    """Find how many requests fill a turn. The first calls warm caches and start threads."""
+    """Find how many requests fill a turn. The first calls warm caches and start threads. Of a dear row it is one."""
+    if turn.row.every > 1:
+        await time_requests(turn, 1)
+        turn.requests = 1
+        return
     floor = 2 * turn.row.callers
     await time_requests(turn, max(20, floor))
     cost = await time_requests(turn, max(20, 4 * floor))
@@ -196,10 +220,14 @@ async def run_rounds(table: list[list[Turn]], effort: Effort) -> None:
     """Go round the rows, in each row round the frameworks, beginning with another one every time."""
     for number in range(effort.rounds):
         for turns in table:
+            row = turns[0].row
+            if number % row.every:
+                continue
             first = number % len(turns)
             for turn in turns[first:] + turns[:first]:
                 gc.collect()
-                await time_requests(turn, max(turn.row.callers, turn.requests // 10))
+                if row.every == 1:
+                    await time_requests(turn, max(row.callers, turn.requests // 10))
                 turn.seconds.append(await time_requests(turn, turn.requests))
 
 
@@ -217,10 +245,10 @@ def summarise(turns: list[Turn]) -> dict[str, Any]:
     }
 
 
-async def measure(names: list[str], effort: Effort) -> list[dict[str, Any]]:
-    """Measure every row and give one summary a row."""
+async def measure(names: list[str], rows: list[Row], effort: Effort) -> list[dict[str, Any]]:
+    """Measure these rows and give one summary a row."""
     async with contextlib.AsyncExitStack() as stack:
-        table = await prepare(stack, names)
+        table = await prepare(stack, names, rows)
         for turns in table:
             for turn in turns:
                 await calibrate(turn, effort.turn)
@@ -233,16 +261,27 @@ async def measure(names: list[str], effort: Effort) -> list[dict[str, Any]]:
         return [summarise(turns) for turns in table]
 
 
+async def measure_all(names: list[str], rows: list[Row], effort: Effort) -> list[dict[str, Any]]:
+    """Measure the small answers, then the payloads."""
+    for name in names:
+        importlib.import_module(FRAMEWORKS[name])
+    small = await measure(names, [row for row in rows if row.application != PAYLOADS], effort)
+    return small + await measure(names, [row for row in rows if row.application == PAYLOADS], effort)
+
+
 def main() -> None:
     """Measure what the command line asks for and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, help="write here instead of to standard output")
     parser.add_argument("--quick", action="store_true", help="a few tiny rounds that show that all works")
     parser.add_argument("--only", nargs="+", choices=list(FRAMEWORKS), default=list(FRAMEWORKS), metavar="FRAMEWORK")
+    parser.add_argument("--row", nargs="+", choices=[row.name for row in ROWS], help="only these rows", metavar="ROW")
     options = parser.parse_args()
     warnings.simplefilter("ignore", DeprecationWarning)
     names = list(dict.fromkeys(["bare", *options.only]))
-    results = json.dumps(uvloop.run(measure(names, QUICK if options.quick else FULL)), indent=1)
+    rows = [row for row in ROWS if options.row is None or row.name in options.row]
+    with material.keep_folder():
+        results = json.dumps(uvloop.run(measure_all(names, rows, QUICK if options.quick else FULL)), indent=1)
     if options.output:
         options.output.write_text(results)
     else:

@@ -2,7 +2,8 @@
 
 All servers of one kind run at once and wrk goes round them: an idle one sleeps in its loop and takes no time from the
 busy one, while starting one for every round would measure cold caches and turn rounds of seconds into minutes.
-Requests a second are compared within a round only, with the bare application on the same server.
+Requests a second are compared within a round only, with the bare application on the same server. Of large files few
+end in a round, so there the bytes that arrived are counted, and those under way at the end with them.
 """
 
 # ruff: noqa: S603 - every command is written in this file
@@ -26,13 +27,13 @@ from pathlib import Path
 from statistics import median
 from typing import IO, TYPE_CHECKING, Any
 
-from rows import FRAMEWORKS, NUMBERS, ROWS, SERVICE, Row, WrongAnswerError
+import material
+from rows import FRAMEWORKS, NUMBERS, PAYLOADS, ROWS, SERVICE, Body, Row, WrongAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-CONNECTIONS = 64
 PATIENCE = 60.0
 COMMANDS = {
     "granian": "granian --interface asgi --workers 1 --loop uvloop --no-ws --log-level warning",
@@ -128,10 +129,12 @@ def check_answer(server: Server, row: Row) -> None:
         for number in {NUMBERS[0], NUMBERS[-1]} if row.varied else NUMBERS[:1]:
             chosen = row.choose(number)
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            body = Body()
             with contextlib.closing(connection):
                 connection.request(row.method, chosen.target, row.body or None, dict(row.request_headers))
                 response = connection.getresponse()
-                body = response.read()
+                while piece := response.read(material.MB):
+                    body.add(piece)
             chosen.check(response.status, [(name.lower(), value) for name, value in response.getheaders()], body)
     except WrongAnswerError as error:
         error.add_note(f"This was {server.framework} on {server.kind}.")
@@ -140,7 +143,9 @@ def check_answer(server: Server, row: Row) -> None:
 
 def ask(server: Server, row: Row, core: int, effort: Effort) -> float:
     """Let wrk ask and give the requests answered in a second."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{effort.seconds}s"]
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{row.connections}", f"-d{effort.seconds}s"]
+    if row.reads_file:
+        command += ["--timeout", "30s"]
     for name, value in row.request_headers:
         if name not in {"host", "content-length"}:  # wrk writes these itself
             command += ["-H", f"{name}: {value}"]
@@ -151,7 +156,16 @@ def ask(server: Server, row: Row, core: int, effort: Effort) -> float:
     name = f"{server.framework} on {server.kind}, row {row.name!r}"
     if run.returncode:
         raise RuntimeError(f"{name}: wrk ended with {run.returncode}:\n{run.stderr or run.stdout}")
-    return read_report(run.stdout, name, row.status)
+    rate = read_report(run.stdout, name, row.status)
+    return read_transfer(run.stdout) / row.answer.path.stat().st_size if row.reads_file else rate
+
+
+def read_transfer(report: str) -> float:
+    """Read the bytes a second from what ask.lua prints."""
+    received = re.search(r"Received (\d+) bytes in (\d+) us", report)
+    if received is None:
+        raise RuntimeError(f"ask.lua did not say what was received:\n{report}")
+    return int(received[1]) / int(received[2]) * 1e6
 
 
 def read_report(report: str, name: str, status: int) -> float:
@@ -173,14 +187,17 @@ def find_count(pattern: str, report: str) -> int:
 
 def run_rounds(servers: list[Server], rows: list[Row], core: int, effort: Effort) -> list[dict[str, Any]]:
     """Check every answer, go round rows and servers, and give one summary a row."""
+    able = {row.name: [server for server in servers if server.framework not in row.without] for row in rows}
     for row in rows:
-        for server in servers:
+        for server in able[row.name]:
             check_answer(server, row)
-    rates: dict[str, dict[str, list[float]]] = {row.name: {each.framework: [] for each in servers} for row in rows}
+    rates: dict[str, dict[str, list[float]]] = {
+        row.name: {server.framework: [] for server in able[row.name]} for row in rows
+    }
     for number in range(effort.rounds):
-        first = number % len(servers)
         for row in rows:
-            for server in servers[first:] + servers[:first]:
+            first = number % len(able[row.name])
+            for server in able[row.name][first:] + able[row.name][:first]:
                 rates[row.name][server.framework].append(ask(server, row, core, effort))
     return [summarise(servers[0].kind, row.name, rates[row.name]) for row in rows]
 
@@ -199,13 +216,16 @@ def summarise(kind: str, name: str, rates: dict[str, list[float]]) -> dict[str, 
     }
 
 
-def measure(names: list[str], kinds: list[str], effort: Effort) -> list[dict[str, Any]]:
-    """Measure every row on each kind of server. The few routes only serve to judge the many, in process."""
+def measure(names: list[str], kinds: list[str], wanted: list[Row], effort: Effort) -> list[dict[str, Any]]:
+    """Measure the rows on each kind of server. The few routes only serve to judge the many, in process."""
     server_core, wrk_core = choose_cores()
+    factories = {"build": SERVICE, "build_routes": "1000 routes", "build_payloads": PAYLOADS}
     results = []
     for kind in kinds:
-        for factory, application in (("build", SERVICE), ("build_routes", "1000 routes")):
-            rows = [row for row in ROWS if row.application == application]
+        for factory, application in factories.items():
+            rows = [row for row in wanted if row.application == application and row.connections]
+            if not rows:
+                continue
             with contextlib.ExitStack() as stack:
                 servers = [stack.enter_context(serve(kind, name, factory, server_core)) for name in names]
                 results += run_rounds(servers, rows, wrk_core, effort)
@@ -219,12 +239,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of a second a row that shows that all works")
     parser.add_argument("--only", nargs="+", choices=list(FRAMEWORKS), default=list(FRAMEWORKS), metavar="FRAMEWORK")
     parser.add_argument("--server", nargs="+", choices=list(COMMANDS), default=list(COMMANDS), metavar="SERVER")
+    parser.add_argument("--row", nargs="+", choices=[row.name for row in ROWS], help="only these rows", metavar="ROW")
     options = parser.parse_args()
     for tool, package in (("wrk", "wrk"), ("taskset", "util-linux")):
         if shutil.which(tool) is None:
             raise SystemExit(f"The HTTP part needs {tool}: apt-get install {package}")
     names = list(dict.fromkeys(["bare", *options.only]))
-    results = json.dumps(measure(names, options.server, QUICK if options.quick else FULL), indent=1)
+    rows = [row for row in ROWS if options.row is None or row.name in options.row]
+    with material.keep_folder():
+        results = json.dumps(measure(names, options.server, rows, QUICK if options.quick else FULL), indent=1)
     if options.output:
         options.output.write_text(results)
     else:

@@ -1,19 +1,27 @@
 """BlackSheep: handlers of one annotated request, which it calls without a wrapper, a controller, and JSON on msgspec.
 
 It runs sync handlers on the event loop, so the sync row hands its function to the loop's executor. Hooks for one
-route are a function around the handler, as its documentation has it; a middleware would run for every route.
+route are a function around the handler, as its documentation has it; a middleware would run for every route. Its
+`save_to` writes as the loop here does, but only below the current folder.
 """
 
 # PEP 563 would turn `-> Response` into a string, which BlackSheep does not recognise and answers with one more wrapper.
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
+import jinja2
+import material
 import msgspec
-from blacksheep import Application, Request, Response, Router
+import yaml
+from blacksheep import Application, Content, Request, Response, Router, StreamedContent
 from blacksheep.server.controllers import Controller
-from blacksheep.server.responses import json, text
+from blacksheep.server.rendering.jinja2 import JinjaRenderer
+from blacksheep.server.responses import ContentDispositionType, json, text, view
+from blacksheep.server.responses import file as send_file
+from blacksheep.settings.html import html_settings
 from blacksheep.settings.json import json_settings
 
 encode = msgspec.json.Encoder().encode
@@ -58,6 +66,77 @@ def greet_at_once() -> Response:
 
 async def sync(request: Request) -> Response:
     return await asyncio.get_running_loop().run_in_executor(None, greet_at_once)
+
+
+async def form(request: Request) -> Response:
+    return json(await request.form())
+
+
+async def upload(request: Request) -> Response:
+    size = 0
+    async for part in request.multipart_stream():
+        size = len(await part.read())
+    return json({"size": size})
+
+
+async def save(request: Request) -> Response:
+    size = 0
+    async for part in request.multipart_stream():
+        with (material.folder() / "saved" / "blacksheep").open("wb") as target:
+            async for piece in part.stream():
+                size += target.write(piece)
+    return json({"size": size})
+
+
+async def people(request: Request) -> Response:
+    return json(material.PEOPLE)
+
+
+async def echo_yaml(request: Request) -> Response:
+    value = yaml.load(await request.read(), yaml.CSafeLoader)
+    content = yaml.dump(value, Dumper=yaml.CSafeDumper, encoding="utf-8", allow_unicode=True, sort_keys=False)
+    return Response(200, content=Content(material.YAML_TYPE.encode(), content))
+
+
+def make_file(name: str) -> Any:
+    path = str(material.folder() / name)
+
+    async def file(request: Request) -> Response:
+        return send_file(path, "application/octet-stream", content_disposition=ContentDispositionType.INLINE)
+
+    return file
+
+
+async def stream(request: Request) -> Response:
+    count = int(request.route_values["count"])
+
+    async def make_chunks() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield material.CHUNK
+
+    return Response(200, content=StreamedContent(b"application/octet-stream", make_chunks))
+
+
+async def orders(request: Request) -> Response:
+    return view(material.TEMPLATE, material.CONTEXT)
+
+
+def build_payloads() -> Any:
+    """Build the service of forms, uploads, documents, files, streams and templates."""
+    json_settings.use(loads=msgspec.json.Decoder().decode, dumps=encode_to_text)
+    html_settings.use(JinjaRenderer(jinja2.FileSystemLoader(material.folder() / "templates")))
+    app = Application(router=Router())
+    app.router.add_post("/form", form)
+    app.router.add_post("/upload", upload)
+    app.router.add_post("/upload/disk", save)
+    app.router.add_get("/people", people)
+    app.router.add_post("/yaml", echo_yaml)
+    app.router.add_get("/stream/{int:count}", stream)
+    app.router.add_get("/orders", orders)
+    for name in material.FILES:
+        app.router.add_get(f"/files/{name}", make_file(name))
+    app.serve_files(material.folder() / "static", root_path="static")
+    return app
 
 
 def build() -> Any:

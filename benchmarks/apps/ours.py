@@ -4,9 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import material
 
 import responder
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 async def text(req: Any, resp: Any) -> None:
@@ -40,6 +45,66 @@ async def after(req: Any, resp: Any) -> None:
 
 def sync(req: Any, resp: Any) -> None:
     resp.text = "Hello, world!"
+
+
+async def form(req: Any, resp: Any) -> None:
+    resp.media = dict(await req.media())
+
+
+async def upload(req: Any, resp: Any) -> None:
+    data = await req.media()
+    resp.media = {"size": len(await data["file"].read())}
+
+
+async def save(req: Any, resp: Any) -> None:
+    data = await req.media()
+    await data["file"].save(material.folder() / "saved" / "ours")
+    resp.media = {"size": data["file"].size}
+
+
+async def people(req: Any, resp: Any) -> None:
+    resp.media = material.PEOPLE
+
+
+async def stream(req: Any, resp: Any, *, count: int) -> None:
+    resp.mimetype = "application/octet-stream"
+
+    @resp.stream
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(count):
+            yield material.CHUNK
+
+
+async def orders(req: Any, resp: Any) -> None:
+    resp.render(f"{material.TEMPLATE}.html", **material.CONTEXT)
+
+
+def build_payloads() -> Any:
+    """Build the service of forms, uploads, documents, files, streams and templates."""
+    api = responder.API(
+        limits=responder.Limits(body=100 * material.MB),
+        static_dir=material.folder() / "static",
+        static_route="/static",
+        templates_dir=material.folder() / "templates",
+    )
+    api.route("/form", methods=["POST"])(form)
+    api.route("/upload", methods=["POST"])(upload)
+    api.route("/upload/disk", methods=["POST"])(save)
+    api.route("/people")(people)
+    api.route("/yaml", methods=["POST"])(echo)
+    api.route("/stream/{count:int}")(stream)
+    api.route("/orders")(orders)
+    for name in material.FILES:
+        add_file(api, name)
+    return api
+
+
+def add_file(api: Any, name: str) -> None:
+    path = material.folder() / name
+
+    @api.route(f"/files/{name}")
+    async def file(req: Any, resp: Any) -> None:
+        resp.file(path)
 
 
 def build() -> Any:

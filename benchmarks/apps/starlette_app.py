@@ -1,22 +1,34 @@
 """Starlette: endpoints, an `HTTPEndpoint`, a JSON response on msgspec and a pure ASGI middleware in place of hooks.
 
-Its documentation shows the custom JSON response with orjson; msgspec is as fast and is what the others use here.
+Its documentation shows the custom JSON response with orjson; msgspec is as fast and is what the others use here. An
+upload lies in a file of its own already, which a worker thread copies.
 """
 
 # ruff: noqa: ARG002 - the framework passes it, whether the method uses it or not
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import jinja2
+import material
 import msgspec
+import yaml
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import Route
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.templating import Jinja2Templates
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+    from typing import BinaryIO
+
     from starlette.requests import Request
 
 decode = msgspec.json.Decoder().decode
@@ -74,6 +86,82 @@ def sync(request: Request) -> PlainTextResponse:
 
 async def named(request: Request) -> PlainTextResponse:
     return PlainTextResponse(request.path_params["name"])
+
+
+async def form(request: Request) -> MsgspecResponse:
+    async with request.form() as data:
+        return MsgspecResponse(dict(data))
+
+
+async def upload(request: Request) -> MsgspecResponse:
+    async with request.form() as data:
+        return MsgspecResponse({"size": len(await data["file"].read())})
+
+
+def copy(source: BinaryIO, path: Path) -> None:
+    with path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+
+
+async def save(request: Request) -> MsgspecResponse:
+    async with request.form() as data:
+        await run_in_threadpool(copy, data["file"].file, material.folder() / "saved" / "starlette")
+        return MsgspecResponse({"size": data["file"].size})
+
+
+async def people(request: Request) -> MsgspecResponse:
+    return MsgspecResponse(material.PEOPLE)
+
+
+async def echo_yaml(request: Request) -> Response:
+    value = yaml.load(await request.body(), yaml.CSafeLoader)
+    content = yaml.dump(value, Dumper=yaml.CSafeDumper, encoding="utf-8", allow_unicode=True, sort_keys=False)
+    return Response(content, media_type=material.YAML_TYPE)
+
+
+def make_file(name: str) -> Any:
+    path = material.folder() / name
+
+    async def file(request: Request) -> FileResponse:
+        return FileResponse(path)
+
+    return file
+
+
+async def make_chunks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield material.CHUNK
+
+
+async def stream(request: Request) -> StreamingResponse:
+    return StreamingResponse(make_chunks(request.path_params["count"]), media_type="application/octet-stream")
+
+
+def make_orders() -> Any:
+    loader = jinja2.FileSystemLoader(material.folder() / "templates")
+    templates = Jinja2Templates(env=jinja2.Environment(loader=loader, autoescape=True, auto_reload=False))
+
+    async def orders(request: Request) -> Response:
+        return templates.TemplateResponse(request, f"{material.TEMPLATE}.html", {**material.CONTEXT})
+
+    return orders
+
+
+def build_payloads() -> Any:
+    """Build the service of forms, uploads, documents, files, streams and templates."""
+    return Starlette(
+        routes=[
+            Route("/form", form, methods=["POST"]),
+            Route("/upload", upload, methods=["POST"]),
+            Route("/upload/disk", save, methods=["POST"]),
+            Route("/people", people),
+            Route("/yaml", echo_yaml, methods=["POST"]),
+            Route("/stream/{count:int}", stream),
+            Route("/orders", make_orders()),
+            *(Route(f"/files/{name}", make_file(name)) for name in material.FILES),
+            Mount("/static", StaticFiles(directory=material.folder() / "static")),
+        ]
+    )
 
 
 def build() -> Any:

@@ -26,4 +26,5 @@ from .errors import UnsupportedMediaType as UnsupportedMediaType
 from .errors import abort as abort
 from .exchange.request import Request as Request
 from .exchange.response import Response as Response
+from .media.formats import Format as Format
 from .routing.router import Router as Router

@@ -7,10 +7,12 @@ It is the root of all routers, so that its decorators are theirs. How it serves 
 from __future__ import annotations
 
 import logging
+from os.path import isdir, join
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
 
 from . import status_codes
+from .apps.static import SinglePage, StaticFiles
 from .config import Limits, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
 from .handling.failures import handler_step
@@ -18,19 +20,28 @@ from .handling.lifespan import Lifespan
 from .handling.pipeline import Application
 from .handling.steps import around_steps, hook_step
 from .handling.table import Entry, Table, compose_route
+from .media.formats import Formats
 from .routing.converters import BUILT_IN, make_converter
 from .routing.pattern import parse_pattern
-from .routing.route import HookEntry, Route
+from .routing.route import HookEntry, Route, find_folder
+from .routing.router import check_prefix
+from .templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
+    from os import PathLike
 
+    from .media.formats import Encoders
     from .routing.converters import Converter
+    from .routing.route import RouteOptions
     from .testing import AsyncClient, Session
-    from .types import Receive, Scope, Send
+    from .types import Receive, Scope, Send, View
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+STATIC_DIR: Final = "static"
+"""The folder that is served when it is there, and not missed when it is not."""
 
 
 class API(Application):
@@ -40,20 +51,39 @@ class API(Application):
     - `lifespan`: an async context manager function of the API; what it yields as a mapping goes to `api.state`.
     - `limits`: what a client may send at most.
     - `threads`: how many worker threads sync views have.
+    - `encoders`: functions that make plain values of objects in `resp.media`, by their class.
+    - `static_dir`: a folder whose files are served below `static_route`, when it exists; relative to the folder of the
+      file that makes the API. None serves none. Raises `ConfigurationError` when another than the default is missing.
+    - `templates_dir`: where the templates are, relative to the same.
+    - `auto_escape`: whether templates escape what they are given, for HTML.
     """
 
     status_codes = status_codes
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options stay flat keywords
         self,
         *,
         debug: bool = False,
         lifespan: Callable[[API], AbstractAsyncContextManager[Any]] | None = None,
         limits: Limits | None = None,
         threads: Threads | None = None,
+        encoders: Encoders | None = None,
+        static_dir: str | PathLike[str] | None = STATIC_DIR,
+        static_route: str = "/static",
+        templates_dir: str | PathLike[str] = "templates",
+        auto_escape: bool = True,
     ) -> None:
         super().__init__(threads or Threads())
+        folder = find_folder()
         self.debug = debug
+        self.formats = Formats(encoders or {})
+        self.templates = Templates(
+            join(folder, templates_dir),
+            auto_escape=auto_escape,
+            auto_reload=debug,
+            url_for=self.url_for,
+            find_request=self.boards.find_request,
+        )
         self.limits = limits or Limits()
         self.state = SimpleNamespace()
         self.log = logging.getLogger("responder")
@@ -62,6 +92,11 @@ class API(Application):
         self._entries: list[Entry] = []
         self._claims: dict[tuple[Any, ...], dict[str, Route]] = {}
         self._session: Session | None = None
+        self._files: StaticFiles | None = None
+        self._static_route = check_prefix(static_route.rstrip("/"))
+        if static_dir is not None and (static_dir != STATIC_DIR or isdir(join(folder, static_dir))):
+            self._files = StaticFiles(join(folder, static_dir))
+            self.get(f"{self._static_route}/{{path:path}}", name="static")(self._files)
 
     # Serving
 
@@ -144,6 +179,27 @@ class API(Application):
 
         return client(self, raise_exceptions=raise_exceptions, base_url=base_url)
 
+    # Templates
+
+    def template(self, name: str, /, **context: Any) -> str:
+        """Give what a template of `templates_dir` makes of the context; `request` and `url_for` are in it.
+
+        Raises `TemplateError`, which names the template and the line.
+        """
+        return self.templates.render(name, context)
+
+    def template_string(self, source: str, /, **context: Any) -> str:
+        """Give what a template makes that is given as text. Raises `TemplateError`."""
+        return self.templates.render_string(source, context)
+
+    async def template_async(self, name: str, /, **context: Any) -> str:
+        """Do what `template` does, for templates that await. Raises `TemplateError`."""
+        return await self.templates.render_async(name, context)
+
+    async def template_string_async(self, source: str, /, **context: Any) -> str:
+        """Do what `template_string` does, for templates that await. Raises `TemplateError`."""
+        return await self.templates.render_string_async(source, context)
+
     # Routes
 
     def add_converter(self, name: str, parse: Callable[[str], Any], format: Callable[[Any], str] = str) -> None:  # noqa: A002 - the pair of `parse`
@@ -154,6 +210,38 @@ class API(Application):
         if name in self._converters:
             raise ConfigurationError(f"Converter {name!r} is there already; choose another name.")
         self._converters[name] = make_converter(name, parse, format)
+
+    def add_route(
+        self,
+        path: str | None,
+        endpoint: View = None,
+        *,
+        methods: Iterable[str] | None = None,
+        static: bool = False,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Declare a view without a decorator; the options are those of `route`.
+
+        `static=True` instead of a view serves a single-page app: below `path`, each GET that no route answers gets the
+        file of that path in `static_dir`, or `index.html`. Raises `ConfigurationError` when that is missing.
+        """
+        if not static:
+            super().add_route(path, endpoint, methods=methods, **options)
+            return
+        if path is None or endpoint is not None:
+            raise ConfigurationError('static=True takes a path and no view: add_route("/", static=True).')
+        page = self._make_page()
+        if path == "/":
+            super().add_route(path, page, methods=methods, **(options | {"default": True}))
+        else:
+            super().add_route(f"{path.rstrip('/')}/{{path:path}}", page.below, methods=methods, **options)
+
+    def _make_page(self) -> SinglePage:
+        if self._files is None:
+            raise ConfigurationError("static=True serves static_dir, and there is none. Make the folder 'static'.")
+        if not self._static_route:
+            raise ConfigurationError("static=True serves the files at '/' as well; leave out static_route='/'.")
+        return SinglePage(self._files)
 
     def url_for(self, view: Callable[..., Any] | str, /, **params: Any) -> str:
         """Give the path of a view or of a route's name, with its parameters filled in and percent-encoded.

@@ -74,7 +74,8 @@ def test_a_body_has_its_content_type_and_length(
     call: Caller, assigned: dict[str, Any], content_type: str, body: bytes, headers: dict[str, str]
 ) -> None:
     answer = emit(call, put(**assigned, headers=headers) if headers else put(**assigned))
-    assert answer.headers == {"content-type": content_type, "content-length": str(len(body)), **headers}
+    vary = {"vary": "Accept"} if "media" in assigned else {}
+    assert answer.headers == {"content-type": content_type, "content-length": str(len(body)), **headers, **vary}
     assert answer.body == body
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from responder.errors import DecodeError
+from responder.errors import DecodeError, MissingValue
+from responder.http.pairs import Pairs
 from responder.http.query import QueryParams, encode_query, parse_query
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -198,3 +199,19 @@ def test_the_short_way_agrees_with_the_long_way(text: str) -> None:
     short = parse_query(text.encode()).multi_items()
     long = parse_query(f"{text}&%41=+".encode()).multi_items()
     assert [*short, ("A", " ")] == long
+
+
+def test_what_is_missing_is_named_by_its_kind() -> None:
+    with pytest.raises(MissingValue) as caught:
+        parse_query(b"a=1")["q"]
+    assert (caught.value.status, caught.value.detail) == (400, "The query parameter 'q' is missing.")
+    with pytest.raises(MissingValue, match="The value 'q' is missing"):
+        Pairs[int]()["q"]
+
+
+def test_pairs_hold_any_value_and_may_come_from_anywhere() -> None:
+    pairs = Pairs((name, index) for index, name in enumerate("aba"))
+    assert pairs["a"] == 2
+    assert pairs.get_list("a") == [0, 2]
+    assert pairs == Pairs([("b", 1), ("a", 0), ("a", 2)])
+    assert repr(pairs) == "Pairs([('a', 0), ('b', 1), ('a', 2)])"

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import signal
 import socket
-import struct
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.safety.service import DEADLINE, Service, chunked, request, reset, statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-DEADLINE = 15.0
 
 APP = """
 import asyncio
@@ -132,98 +126,10 @@ if __name__ == "__main__":
 """
 
 
-class Service:
-    """A service in a process of its own, and the raw connections to it."""
-
-    def __init__(self, directory: Path, server: str) -> None:
-        (directory / "app.py").write_text(APP)
-        self._log = directory / "errors.txt"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - the test's own words
-                [sys.executable, "-B", "app.py", server], cwd=directory, stdout=subprocess.PIPE, stderr=log
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().decode()
-        assert "Serving" in line, self.log()
-        self.port = int(line.partition(" - ")[0].rpartition(":")[2])
-
-    def log(self) -> str:
-        """Give what was printed on standard error."""
-        return self._log.read_text()
-
-    def connect(self) -> socket.socket:
-        """Open a connection."""
-        return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
-
-    def exchange(self, *pieces: bytes, is_whole: bool = True) -> bytes:
-        """Send raw bytes, and give all that comes back until the server closes; after a part of a request, end it."""
-        received = b""
-        with self.connect() as client, suppress(ConnectionError):
-            for piece in pieces:
-                client.sendall(piece)
-            if not is_whole:
-                client.shutdown(socket.SHUT_WR)
-            while chunk := client.recv(65536):
-                received += chunk
-        return received
-
-    def ask(self, target: bytes, *fields: bytes, method: bytes = b"GET", body: bytes = b"") -> bytes:
-        """Send one request with a length, and give the whole response."""
-        return self.exchange(request(method, target, b"Connection: close", *fields, body=body))
-
-    def stats(self) -> dict[str, int]:
-        """Give what the service says of itself."""
-        answer: dict[str, int] = json.loads(self.ask(b"/stats").partition(b"\r\n\r\n")[2])
-        return answer
-
-    def wait_for(self, is_true: Callable[[dict[str, int]], bool]) -> None:
-        """Wait until the service's numbers are so."""
-        end = time.monotonic() + DEADLINE
-        while not is_true(numbers := self.stats()):
-            assert time.monotonic() < end, numbers
-            time.sleep(0.02)
-
-    def end(self) -> int:
-        """End the service by SIGTERM; give its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(DEADLINE)
-
-    def close(self) -> None:
-        """Be rid of the process, whatever it does."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-def request(
-    method: bytes, target: bytes, *fields: bytes, body: bytes = b"", host: bytes = b"Host: example.com"
-) -> bytes:
-    """Give the bytes of a request; a body comes with its length."""
-    length = [b"Content-Length: %d" % len(body)] if body else []
-    return b"\r\n".join([method + b" " + target + b" HTTP/1.1", *filter(None, [host]), *fields, *length, b"", body])
-
-
-def chunked(target: bytes, body: bytes) -> bytes:
-    """Give the bytes of a POST whose body says itself where it ends."""
-    return request(b"POST", target, b"Transfer-Encoding: chunked") + body
-
-
-def statuses(received: bytes) -> list[int]:
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3})", received)]
-
-
-def reset(client: socket.socket) -> None:
-    """Close a connection so that the other end sees a reset."""
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    client.close()
-
-
 @pytest.fixture(scope="module", params=["granian", "uvicorn"])
 def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Give one service for all attacks; at the end it must still be well, and must have had nothing to say."""
-    one = Service(tmp_path_factory.mktemp("service"), request.param)
+    one = Service(tmp_path_factory.mktemp("service"), request.param, APP)
     try:
         yield one
         one.wait_for(lambda numbers: numbers["live"] == 1)
@@ -495,7 +401,7 @@ def test_calls_beyond_the_queue_are_refused_and_the_others_are_served(service: S
 
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
 def test_a_signal_ends_a_service_that_is_attacked(tmp_path: Path, server: str) -> None:
-    service = Service(tmp_path, server)
+    service = Service(tmp_path, server, APP)
     clients: list[socket.socket] = []
     try:
         for raw in (

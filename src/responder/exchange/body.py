@@ -23,24 +23,27 @@ Failure = TypeVar("Failure", bound=Exception)
 DISCONNECT: Message = {"type": "http.disconnect"}
 
 KEPT_BYTES: Final = 16 * 1024 * 1024
-"""What the watch keeps of a body at most. Where `Limits.body` allows more, the rest waits for its reader."""
+"""What the watch keeps of a body that nobody reads, at most. Where `Limits.body` allows more, the rest waits."""
+
+STREAMED_BYTES: Final = 256 * 1024
+"""What it keeps of a body that is being read: a reader that is slower than the client makes the client wait."""
 
 
 class Body:
     """Reads the body once, in order, within `limit` bytes, and remembers how reading ended."""
 
     is_disconnected = False
+    is_started = False
     _received = 0
     _is_complete = False
     _is_receiving = False
-    _is_started = False
     _content: bytes | None = None
     _failure: Exception | None = None
     _kept: _Kept | None = None
 
     def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
         self._receive = receive
-        self._limit = limit
+        self.limit = limit
         self._declared = _declared_length(scope)
 
     async def read(self) -> bytes:
@@ -76,13 +79,13 @@ class Body:
     def _start(self) -> None:
         if self._failure is not None:
             raise self._failure
-        if self._is_started:
+        if self.is_started:
             raise RuntimeError(
                 "The body was streamed, or another task reads it. To use it twice, await `req.content` first."
             )
-        self._is_started = True
-        if self._declared is not None and self._declared > self._limit:
-            raise self._fail(ContentTooLarge(self._limit))
+        self.is_started = True
+        if self._declared is not None and self._declared > self.limit:
+            raise self._fail(ContentTooLarge(self.limit))
 
     def _take(self, message: Message) -> bytes:
         """Give the piece of body in a message, once it is within what was declared and allowed."""
@@ -91,8 +94,8 @@ class Body:
             raise self._fail(ClientDisconnected("The client disconnected before its body had arrived."))
         chunk: bytes = message.get("body", b"")
         self._received += len(chunk)
-        if self._received > self._limit:
-            raise self._fail(ContentTooLarge(self._limit))
+        if self._received > self.limit:
+            raise self._fail(ContentTooLarge(self.limit))
         # PERF: with all that was declared here, nobody waits for the empty end that granian sends after it.
         self._is_complete = self._received == self._declared or not message.get("more_body", False)
         if self._is_complete and self._declared is not None and self._received < self._declared:
@@ -121,7 +124,7 @@ class Body:
 
     async def watch(self, when_gone: Callable[[], object]) -> None:
         """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
-        self._kept = kept = _Kept(self._limit)
+        self._kept = kept = _Kept(self)
         message: Message = {}
         while message.get("type") != "http.disconnect":
             try:
@@ -136,8 +139,8 @@ class Body:
 class _Kept:
     """What the watch has met and the reader has not taken, as one message: one for each byte takes too much memory."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, body: Body) -> None:
+        self._body = body
         self._content = bytearray()
         self._last: Message = {}
         self._arrived = asyncio.Event()
@@ -145,8 +148,8 @@ class _Kept:
 
     async def put(self, message: Message) -> None:
         """Keep a message. What is beyond the limit is dropped: its reader is refused for what is kept already."""
-        if message["type"] != "http.disconnect" and len(self._content) <= self._limit:
-            while len(self._content) > KEPT_BYTES:
+        if message["type"] != "http.disconnect" and len(self._content) <= self._body.limit:
+            while len(self._content) > (STREAMED_BYTES if self._body.is_started else KEPT_BYTES):
                 self._taken.clear()
                 await self._taken.wait()
             self._content += message.get("body", b"")

@@ -1,19 +1,26 @@
 """The emitter: the one place where a response becomes ASGI messages.
 
 Servers send what they are told, so the truth about length, status and body is made here: Content-Length is what is
-sent, HEAD, 204 and 304 have no body, a condition that holds becomes a 304.
+sent, HEAD, 204 and 304 have no body, a condition that holds becomes a 304, and a range a 206.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .response import BODILESS, DESCRIBING, STREAM
+from ..http.conditional import if_range_matches
+from ..http.headers import last_field
+from ..http.ranges import format_content_range, format_unsatisfied_range, parse_range
+from .file import PIECE, File, Parts
+from .response import BODILESS, DESCRIBING, MEDIA, PROBLEM, STREAM, encode_body
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..media.kind import Kind
     from ..types import Message, RawHeader
     from .request import Request
-    from .response import Kind, Response
+    from .response import Response
 
 # PERF: formatting the length of a small body costs 0.12 us, looking it up 0.03 (benchmarks/in_process.py, row text).
 _LENGTHS: tuple[RawHeader, ...] = tuple((b"content-length", b"%d" % size) for size in range(1024))
@@ -22,28 +29,39 @@ _KNOWN = len(_LENGTHS)
 _READING = frozenset({"GET", "HEAD"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer"})
 _ABOUT_BODY = _FRAMING | DESCRIBING
-_MINDED = _FRAMING | {b"content-type"}
+_MINDED = _FRAMING | {b"content-type", b"vary"}
+
+_VARY: Final[RawHeader] = (b"vary", b"Accept")
+_SMALL_FILE: Final = 64 * 1024
+"""Bytes up to which a file is read and sent as one message, which is quicker than to hand the server its name."""
 
 
 def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
-    """Give the two messages of a response, its start and its body; no body yet when that is a stream.
+    """Give the two messages of a response, its start and its body; no body yet when that is sent piece by piece.
 
-    Raises whatever encoding `resp.media` raises.
+    Raises `EncodeError` for what `resp.media` cannot carry.
     """
     kind = resp.kind
     if kind is None or not resp.is_simple:
         return render_fully(req, resp)
-    encode, content_type = kind
-    body = encode(resp.body)
-    size = len(body)
-    length = _LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size)
+    if kind is MEDIA:
+        kind = req.api.formats.choose(last_field(req.scope["headers"], b"accept"))
+        body = encode_body(kind, resp.body)
+        headers = [kind.content_type, _VARY]
+    elif kind is PROBLEM:
+        kind = req.api.formats.problem
+        body = encode_body(kind, resp.body)
+        headers = [kind.content_type]
+    else:
+        body = kind.encode(resp.body)
+        headers = [kind.content_type]
     if resp.has_fields:
         fields = resp.fields
         if not _MINDED.isdisjoint(dict(fields)):
             return render_fully(req, resp)
-        headers = [content_type, *fields, length]
-    else:
-        headers = [content_type, length]
+        headers += fields
+    size = len(body)
+    headers.append(_LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size))
     return (
         {"type": "http.response.start", "status": resp.status or 200, "headers": headers},
         {"type": "http.response.body", "body": body},
@@ -51,27 +69,91 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
 
 
 def render_fully(req: Request, resp: Response) -> tuple[Message, Message | None]:
-    """Do the same for any response: one with headers, without a body, for HEAD, conditional, streamed."""
+    """Do the same for any response: one with headers, without a body, for HEAD, conditional, streamed, a file."""
     method: str = req.scope["method"]
     status = resp.status or 200
+    if type(resp.body) is File:
+        resp.adopt_validators(resp.body)
     if resp.has_validators and status < 300 and method in _READING:
         status = resp.evaluate() or status
-    content = resp.content
-    body: bytes | None = content
-    length = len(content) if resp.kind is not STREAM else declared_length(resp)
     if status in BODILESS or (status == 412 and resp.status != 412):
-        headers, body = _without(resp.fields, _ABOUT_BODY), b""
-        length = None if status in BODILESS else 0
+        return _render_bodiless(resp, status)
+    if type(resp.body) is File:
+        return _render_file(req, resp, resp.body, status)
+    headers = _own_fields(resp)
+    if resp.kind is STREAM:
+        resp.length = length = declared_length(resp)
+        content = None
     else:
-        headers = _own_fields(resp)
-        if method == "HEAD":
-            body = b""
-        elif resp.kind is STREAM:
-            body = None
+        content = resp.content
+        length = len(content)
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
-    start = {"type": "http.response.start", "status": status, "headers": headers}
-    return start, None if body is None else {"type": "http.response.body", "body": body}
+    return _start(status, headers), _body(b"" if method == "HEAD" else content)
+
+
+def _start(status: int, headers: list[RawHeader]) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _body(content: bytes | None) -> Message | None:
+    return None if content is None else {"type": "http.response.body", "body": content}
+
+
+def _render_bodiless(resp: Response, status: int, *more: RawHeader) -> tuple[Message, Message | None]:
+    length = [] if status in BODILESS else [(b"content-length", b"0")]
+    return _start(status, [*_without(resp.fields, _ABOUT_BODY), *more, *length]), _body(b"")
+
+
+# Files
+
+
+def _render_file(req: Request, resp: Response, file: File, status: int) -> tuple[Message, Message | None]:
+    """Send a file: as a whole, by name where the server takes names, or those ranges that were asked for."""
+    ranges = _ranges(req, resp, file) if status == 200 and req.scope["method"] == "GET" else None
+    if ranges == []:
+        return _render_bodiless(resp, 416, (b"content-range", format_unsatisfied_range(file.size).encode("ascii")))
+    headers = [*_own_fields(resp), (b"accept-ranges", b"bytes")]
+    parts = Parts(file, ranges or [(0, file.size)], dict(headers)[b"content-type"])
+    if ranges is not None:
+        status = 206
+        headers = [field for field in headers if field[0] != b"content-type"]
+        headers.append((b"content-type", parts.content_type))
+        if len(ranges) == 1:
+            headers.append((b"content-range", format_content_range(*ranges[0], file.size).encode("ascii")))
+    resp.length = parts.length
+    start = _start(status, [*headers, (b"content-length", b"%d" % parts.length)])
+    if req.scope["method"] == "HEAD":
+        return start, _body(b"")
+    if ranges is None and (message := _whole_file(req, resp, file)):
+        return start, message
+    resp.body = parts.iterate(req.call_for_file)
+    return start, None
+
+
+def _ranges(req: Request, resp: Response, file: File) -> list[tuple[int, int]] | None:
+    """Give the ranges that are asked for and may be given (RFC 9110 section 14.2), or None for the whole."""
+    asked = last_field(req.scope["headers"], b"range")
+    if asked is None:
+        return None
+    condition = req.headers.get("if-range")
+    if condition is not None and not if_range_matches(condition, etag=resp.etag, last_modified=resp.last_modified):
+        return None
+    return parse_range(asked.decode("latin-1"), file.size, req.api.limits.ranges)
+
+
+def _whole_file(req: Request, resp: Response, file: File) -> Message | None:
+    """Give the one message for a whole file, if one will do."""
+    if file.size <= _SMALL_FILE:
+        content = file.read_cached(0, file.size) if file.size else b""
+        return _body(content if content is None or len(content) == file.size else None)
+    # The server opens the file some time after this, so that background work must not be able to remove it.
+    if "http.response.pathsend" in req.scope.get("extensions", ()) and not resp.tasks and file.is_in_place():
+        return {"type": "http.response.pathsend", "path": file.path}
+    return None
+
+
+# Parts of a response
 
 
 def declared_length(resp: Response) -> int | None:
@@ -83,9 +165,13 @@ def declared_length(resp: Response) -> int | None:
 def _own_fields(resp: Response) -> list[RawHeader]:
     """Give the fields of a response with a body: the content type, unless one was set by hand, and what was set."""
     fields = _without(resp.fields, _FRAMING)
-    if resp.kind is None or any(name == b"content-type" for name, _ in fields):
+    kind = resp.settled_kind
+    if kind is None or any(name == b"content-type" for name, _ in fields):
         return fields
-    return [_content_type(resp.kind, resp.encoding), *fields]
+    if resp.kind is MEDIA:
+        resp.vary("Accept")
+        fields = _without(resp.fields, _FRAMING)
+    return [_content_type(kind, resp.encoding), *fields]
 
 
 def _without(fields: list[RawHeader], dropped: frozenset[bytes]) -> list[RawHeader]:
@@ -99,10 +185,16 @@ def _content_type(kind: Kind, encoding: str) -> RawHeader:
     return name, value.replace(b"charset=utf-8", b"charset=" + encoding.encode("ascii"))
 
 
-def encode_chunk(chunk: Any) -> bytes:
-    """Give the bytes of one streamed piece: bytes as they are, text as UTF-8."""
-    if isinstance(chunk, str):
-        return chunk.encode()
-    if not isinstance(chunk, bytes | bytearray | memoryview):
-        raise TypeError(f"A stream yields bytes or str, not {type(chunk).__name__}.")
-    return bytes(chunk)
+def split_chunk(chunk: Any) -> Sequence[bytes]:
+    """Give the pieces in which a chunk of a stream is sent: bytes as they are, text as UTF-8, none of them large."""
+    if type(chunk) is not bytes:
+        if isinstance(chunk, str):
+            chunk = chunk.encode()
+        elif isinstance(chunk, bytes | bytearray | memoryview):
+            chunk = bytes(chunk)
+        else:
+            raise TypeError(f"A stream yields bytes or str, not {type(chunk).__name__}.")
+    size = len(chunk)
+    if size <= PIECE:
+        return (chunk,) if chunk else ()
+    return [chunk[start : start + PIECE] for start in range(0, size, PIECE)]

@@ -7,33 +7,33 @@ that does not look at them neither pays nor fails.
 from __future__ import annotations
 
 import asyncio
-import codecs
-from encodings.aliases import aliases
+from contextlib import suppress
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
-from ..errors import DecodeError, MissingValue, UnsupportedMediaType
+from ..errors import ConfigurationError, DecodeError, MissingValue, ServiceUnavailable, UnsupportedMediaType
+from ..http.charsets import decode_text
 from ..http.cookies import parse_cookies
 from ..http.headers import Headers, last_field
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
 from ..http.query import QueryParams, parse_query
 from ..http.url import URL, parse_host
+from ..media.formats import FORM, MULTIPART
 from ..media.guard import decode_guarded
-from ..media.json import decode_json
 from .body import Body
 from .lazy import lazy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 
+    from ..config import Limits
+    from ..media.formats import Format, Formats
     from ..types import RawHeader, Receive, Scope
+    from .form import FormData
+    from .parts import Part
+    from .upload import UploadFile
 
 T = TypeVar("T")
-
-# Python's own inventions: they take quadratic time, or give text that no charset can encode again.
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"})
-# Python keeps every name that it is asked for, so it is asked for those alone that name an encoding.
-_CHARSETS = frozenset({*aliases, *aliases.values(), "koi8_t", "koi8_u", "utf_8_sig"})
 
 
 class Cookies(dict[str, str]):
@@ -58,12 +58,13 @@ class Request:
 
     # Where the pipeline keeps what it has to know about this request.
     loop: asyncio.AbstractEventLoop | None = None
-    watcher: asyncio.Task[None] | None = None
+    endings: tuple[Callable[[], object], ...] = ()
     is_ended = False
     part = 0
     view: Any = None
     kept: Sequence[RawHeader] = ()
     entered: tuple[Any, ...] = ()
+    _form: FormData | None = None
 
     scope: Scope
     receive: Receive
@@ -188,12 +189,32 @@ class Request:
     @overload
     async def media(self, form: Any = None) -> Any: ...
     async def media(self, form: Any = None) -> Any:
-        """Give the body as a value: `await req.media()` by its Content-Type, `media("json")` whatever that says.
+        """Give the body as a value: `await req.media()` by its Content-Type, `media("yaml")` whatever that says.
 
-        `media(Model)` reads JSON into a dataclass, a msgspec Struct, a TypedDict, `list[int]`.
-        Malformed: 400. Of a type that is not read here: 415. It does not fit the model: 422.
+        JSON, YAML, MessagePack, and what else `api.formats` has; a form is a `FormData`, its files are `UploadFile`s.
+        `media(Model)` reads the same into a dataclass, a msgspec Struct, a TypedDict, `list[int]`.
+        Malformed: 400. Larger than `Limits`: 413. Of a type that is not read here: 415. It does not fit the model: 422.
         """
-        return self._decode_media(await self._body.read(), form)
+        found = self._find_format(form)
+        if found is MULTIPART:
+            return self._fit_form(await self._read_multipart(), form)
+        content = await self._body.read()
+        if found.inline_bytes is not None and len(content) > found.inline_bytes:
+            return await self.api.boards.current().call(self._decode_media, content, found, form)
+        return self._decode_media(content, found, form)
+
+    def parts(self) -> AsyncIterator[Part]:
+        """Give the parts of a multipart form as they arrive: `async for part in req.parts()`; none is kept.
+
+        Each may be read or saved while it is the current one. Raises what `media` raises.
+        """
+        if self.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType(f"A body of type {self._shown_type} has no parts. Send multipart/form-data.")
+        from .parts import iterate_parts  # noqa: PLC0415 - the parser loads when it is used
+
+        return iterate_parts(
+            self._body.stream(), self._content_type[1].get("boundary"), self.api.limits, self.call_for_file
+        )
 
     def stream(self) -> AsyncIterator[bytes]:
         """Give the body piece by piece, as it arrives: `async for chunk in req.stream()`."""
@@ -215,7 +236,10 @@ class Request:
     def media_sync(self, form: Any = None) -> Any: ...
     def media_sync(self, form: Any = None) -> Any:
         """Give what `media` gives, in a sync view."""
-        return self._decode_media(self.content_sync, form)
+        found = self._find_format(form)
+        if found is MULTIPART:
+            return self._fit_form(self._wait(self._read_multipart()), form)
+        return self._decode_media(self.content_sync, found, form)
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self.loop is None or _is_loop_thread(self.loop):
@@ -227,21 +251,77 @@ class Request:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def _decode_text(self, content: bytes) -> str:
-        return decode_guarded("The body", self._decode, content)
+        return decode_guarded("The body", lambda raw: decode_text(raw, self.encoding), content)
 
-    def _decode(self, content: bytes) -> str:
-        name = self.encoding.lower().replace("-", "_")
-        if name not in _CHARSETS or codecs.lookup(name).name in _NO_CHARSETS:
-            raise LookupError(f"unknown encoding: {self.encoding}")
-        return content.decode(name)
+    @property
+    def _shown_type(self) -> str:
+        return self.mimetype or "unknown"
 
-    def _decode_media(self, content: bytes, form: Any) -> Any:
-        if form != "json" and not self.is_json:
-            raise UnsupportedMediaType(
-                f"A body of type {self.mimetype or 'unknown'} is not read here. Send application/json."
-            )
-        model = Any if form is None or form == "json" else form
-        return decode_json(content, model, depth=self.api.limits.depth)
+    def _find_format(self, form: Any) -> Format:
+        """Give the format of the body, or the one that was named."""
+        formats: Formats = self.api.formats
+        if isinstance(form, str):
+            if form not in formats:
+                raise ConfigurationError(f"media({form!r}): there is no such format. Known: {', '.join(formats)}.")
+            return formats[form]
+        # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
+        found = formats.by_content_type.get(last_field(self.scope["headers"], b"content-type") or b"")
+        found = found or formats.find(self.mimetype)
+        if found is None:
+            readable = ", ".join(form.media_types[0] for form in formats.values())
+            raise UnsupportedMediaType(f"A body of type {self._shown_type} is not read here. Send one of: {readable}.")
+        return found
+
+    def _decode_media(self, content: bytes, found: Format, form: Any) -> Any:
+        model = Any if form is None or isinstance(form, str) else form
+        if found is FORM:
+            return self._fit_form(self._read_form(content), form)
+        if found.is_text and "charset" in self._content_type[1]:
+            content = self._as_utf8(content)
+        return found.read(content, model, self.api.limits)
+
+    def _as_utf8(self, content: bytes) -> bytes:
+        if self.encoding.lower() in {"utf-8", "utf8"}:
+            return content
+        return decode_guarded("The body", lambda raw: decode_text(raw, self.encoding).encode(), content)
+
+    def _read_form(self, content: bytes) -> FormData:
+        from ..media.form import parse_form  # noqa: PLC0415 - forms load when one comes
+        from .form import FormData  # noqa: PLC0415 - the same
+
+        limits: Limits = self.api.limits
+        return FormData(parse_form(content, max_fields=limits.form_fields, charset=self.encoding))
+
+    async def _read_multipart(self) -> FormData:
+        """Read the parts once, and keep what they hold: the files are gone from the wire then."""
+        if self._form is None:
+            from .form import read_form  # noqa: PLC0415 - forms load when one comes
+
+            self._form = await read_form(self.parts(), self.api.limits, self.call_for_file, self._keep)
+        return self._form
+
+    def _fit_form(self, data: FormData, form: Any) -> Any:
+        if form is None or isinstance(form, str):
+            return data
+        from .form import fit_model  # noqa: PLC0415 - the same
+
+        return fit_model(data, form)
+
+    def _keep(self, upload: UploadFile) -> None:
+        self.endings = (*self.endings, lambda: self._dispose(upload))
+
+    def _dispose(self, upload: UploadFile) -> None:
+        """Close an upload, on a thread when it is on a disk, which may take long to give up a large file."""
+        if not upload.is_in_memory:
+            with suppress(ServiceUnavailable):
+                self.api.boards.current().file_pool.submit(upload.close)
+                return
+        upload.close()
+
+    async def call_for_file(self, function: Callable[..., T], *args: Any) -> T:
+        """Call what waits for a disk on a thread that is there for this."""
+        result: T = await self.api.boards.current().call_for_file(function, *args)
+        return result
 
     # The connection
 
@@ -255,7 +335,8 @@ class Request:
     def watch(self, task: asyncio.Task[Any] | None) -> None:
         """End `task` when the client leaves. Does nothing while the body is being received: its reader notices."""
         if self._body.can_watch:
-            self.watcher = asyncio.ensure_future(self._body.watch(lambda: self.end(task)))
+            watcher = asyncio.ensure_future(self._body.watch(lambda: self.end(task)))
+            self.endings = (*self.endings, watcher.cancel)
 
     def end(self, task: asyncio.Task[Any] | None) -> None:
         """Cancel the request, once: the client is gone, or the server ends. A second time would cut clean-up off."""

@@ -6,23 +6,29 @@ emitted, so that an after hook may still change `resp.media`; the last body set 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .. import status_codes
 from ..errors import HTTPError, Problem, UnsafeRedirect
 from ..http.conditional import evaluate_preconditions, format_etag
 from ..http.cookies import ResponseCookies
 from ..http.dates import format_http_date
-from ..http.headers import ResponseHeaders
+from ..http.disposition import format_attachment
+from ..http.headers import ResponseHeaders, last_field
 from ..http.negotiation import parse_media_type
 from ..http.url import encode_location, is_same_site
+from ..media.guard import CODEC_ERRORS
 from ..media.json import encode_json
+from ..media.kind import Kind
+from .file import File, open_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable
     from datetime import datetime
+    from os import PathLike
 
     from ..http.cookies import CookieAttributes, CookieIdentity
+    from ..media.formats import Formats
     from ..types import RawHeader
     from .request import Request
 
@@ -30,17 +36,14 @@ if TYPE_CHECKING:
     Streamed = TypeVar("Streamed", bound=Callable[[], Chunks] | Chunks)
 
 
-class Kind(NamedTuple):
-    """What a body is: how it becomes bytes, and the content type that says so."""
-
-    encode: Callable[[Any], bytes]
-    content_type: RawHeader
-
-
 TEXT = Kind(str.encode, (b"content-type", b"text/plain; charset=utf-8"))
 HTML = Kind(str.encode, (b"content-type", b"text/html; charset=utf-8"))
-JSON = Kind(encode_json, (b"content-type", b"application/json"))
+MEDIA = Kind(encode_json, (b"content-type", b"application/json"))
+"""The body is a value; how it is sent depends on the request, and on the formats of the API."""
+
 PROBLEM = Kind(encode_json, (b"content-type", b"application/problem+json"))
+"""The body is a problem document, which is JSON whatever the request asks for."""
+
 BYTES = Kind(bytes, (b"content-type", b"application/octet-stream"))
 STREAM = Kind(lambda _chunks: b"", BYTES.content_type)
 """The body is an iterable, which is sent as it yields."""
@@ -52,6 +55,16 @@ DESCRIBING = frozenset({b"content-type", b"content-encoding", b"content-language
 """The header fields that tell of a body (RFC 9110 section 8), and leave with it."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def encode_body(kind: Kind, body: Any) -> bytes:
+    """Give the bytes of a body. Raises `EncodeError` for a value that its format cannot carry."""
+    try:
+        return kind.encode(body)
+    except CODEC_ERRORS as error:
+        from ..media.values import explain_failure  # noqa: PLC0415 - only a mistake needs it
+
+        raise explain_failure(body, kind.encode, error) from error
 
 
 class Response:
@@ -67,6 +80,7 @@ class Response:
     status: int | None = None
     body: Any = None
     kind: Kind | None = None
+    length: int | None = None
     tasks: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...] = ()
     _encoding = "utf-8"
     _headers: ResponseHeaders | None = None
@@ -127,11 +141,12 @@ class Response:
     @property
     def content(self) -> bytes:
         """The body as bytes; setting it sends `application/octet-stream`, or `text/plain` for a `str`."""
-        if self.kind is None:
+        kind = self.settled_kind
+        if kind is None:
             return b""
-        if self.kind.encode is str.encode:
+        if kind.encode is str.encode:
             return str(self.body).encode(self._encoding)
-        return self.kind.encode(self.body)
+        return encode_body(kind, self.body)
 
     @content.setter
     def content(self, content: bytes | bytearray | memoryview | str) -> None:
@@ -145,13 +160,29 @@ class Response:
 
     @property
     def media(self) -> Any:
-        """The body as the value that it was set to; it is sent as JSON."""
+        """The body as the value that it was set to.
+
+        It is sent as JSON, YAML, MessagePack or what else `api.formats` has, by the request's `Accept`; as JSON where
+        nothing fits. A Content-Type that was set by hand decides instead.
+        """
         return self.body
 
     @media.setter
     def media(self, value: Any) -> None:
         self.body = value
-        self.kind = JSON
+        self.kind = MEDIA
+
+    @property
+    def settled_kind(self) -> Kind | None:
+        """How the body is sent to this client."""
+        if self.kind is not MEDIA and self.kind is not PROBLEM:
+            return self.kind
+        formats: Formats = self.req.api.formats
+        if self.kind is PROBLEM:
+            return formats.problem
+        if self._headers is not None and (declared := self._headers.get("content-type")):
+            return formats.kind_of(declared)
+        return formats.choose(last_field(self.req.scope["headers"], b"accept"))
 
     def stream(self, source: Streamed) -> Streamed:
         """Send what a generator yields, as it yields: `@resp.stream` on a generator function without parameters.
@@ -166,6 +197,46 @@ class Response:
         self.kind = STREAM
         self.is_simple = False
         return source
+
+    def file(self, path: str | PathLike[str], *, root: str | PathLike[str] | None = None) -> None:
+        """Send a file, its media type by its name, with `ETag`, `Last-Modified` and ranges (RFC 9110 section 14).
+
+        With `root`, `path` is relative to it, and neither `..` nor a link leads out of it: for names from a client.
+        Raises a 404 for what is no regular file there.
+        """
+        from ..http.content_types import content_type_of  # noqa: PLC0415 - its table loads when a file is sent
+
+        self.send_file(open_file(path, root), content_type_of(str(path)))
+
+    def download(
+        self, path: str | PathLike[str], filename: str | None = None, *, root: str | PathLike[str] | None = None
+    ) -> None:
+        """Send a file as `file` does, for the browser to save it, as `filename` or under its own name (RFC 6266)."""
+        self.file(path, root=root)
+        self.headers["content-disposition"] = format_attachment(str(path) if filename is None else filename)
+
+    def send_file(self, file: File, content_type: str) -> None:
+        """Send a file that is open; it is closed with the request."""
+        self.req.endings = (*self.req.endings, file.close)
+        self.body = file
+        self.kind = Kind(File.read_all, (b"content-type", content_type.encode("ascii")))
+        self.is_simple = False
+
+    def render(self, template: str, /, **context: Any) -> None:
+        """Send what a template makes of the context, as HTML unless its name ends otherwise: `render("page.html")`.
+
+        Raises `TemplateError`, which names the template and the line.
+        """
+        self._set_rendered(template, self.req.api.templates.render(template, context, self.req))
+
+    async def render_async(self, template: str, /, **context: Any) -> None:
+        """Do the same in an async view, for templates that await."""
+        self._set_rendered(template, await self.req.api.templates.render_async(template, context, self.req))
+
+    def _set_rendered(self, template: str, text: str) -> None:
+        self.body = text
+        media_type = self.req.api.templates.media_type_of(template)
+        self.kind = Kind(str.encode, (b"content-type", f"{media_type}; charset=utf-8".encode("ascii")))
 
     @property
     def encoding(self) -> str:
@@ -182,7 +253,8 @@ class Response:
     def mimetype(self) -> str:
         """The media type without parameters: `resp.mimetype = "text/csv"` after the body was set."""
         declared = self._headers.get("content-type") if self._headers is not None else None
-        own = self.kind.content_type[1].decode("latin-1") if self.kind else ""
+        kind = self.settled_kind
+        own = kind.content_type[1].decode("latin-1") if kind else ""
         return parse_media_type(declared or own)[0]
 
     @mimetype.setter
@@ -274,6 +346,13 @@ class Response:
     def has_validators(self) -> bool:
         """Whether `etag` or `last_modified` was set."""
         return self._etag is not None or self._last_modified is not None
+
+    def adopt_validators(self, file: File) -> None:
+        """Take the entity-tag and the date of a file, where none were set."""
+        if self._etag is None:
+            self.etag = file.etag
+        if self._last_modified is None:
+            self.last_modified = file.last_modified
 
     def evaluate(self) -> int | None:
         """Give 304 or 412 when the request's conditions say so (RFC 9110 section 13.2.2), else None."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from contextvars import ContextVar
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,9 +24,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("responder")
 
+ON_THREAD: ContextVar[Request | None] = ContextVar("request on a worker thread", default=None)
+"""The request whose sync stages this thread runs."""
+
 SWEEP_SECONDS: Final = 0.25
 DRAIN_SECONDS: Final = 10.0
 """How long a shutdown waits for what is in flight when the server names no grace period."""
+
+FILE_THREADS: Final = 8
+FILE_QUEUE: Final = 1000
+"""The threads that read and write files, and how many calls may wait for one; more wait outside.
+
+They are not those of sync views: a view that waits for its upload to be written would wait for a thread like its own.
+"""
 
 _POLL_SECONDS: Final = 0.02
 _FULL_SECONDS: Final = 0.1
@@ -49,6 +60,8 @@ class Board:
         self.work: set[asyncio.Task[None]] = set()
         self._threads = threads
         self._pool: WorkerPool | None = None
+        self._file_pool: WorkerPool | None = None
+        self._guards: list[AsyncGenerator[None]] = []
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._seen: set[Request] = set()
@@ -57,11 +70,22 @@ class Board:
     def pool(self) -> WorkerPool:
         """The worker threads, made at the first call that needs them."""
         if self._pool is None:
-            self._pool = WorkerPool(self.loop, self._threads.workers, self._threads.queue)
-            self._guard = _close_with_loop(self._pool)
-            with suppress(StopIteration):
-                self._guard.__anext__().send(None)
+            self._pool = self._guarded(WorkerPool(self.loop, self._threads.workers, self._threads.queue))
         return self._pool
+
+    @property
+    def file_pool(self) -> WorkerPool:
+        """The threads that wait for disks, made at the first call that needs them."""
+        if self._file_pool is None:
+            self._file_pool = self._guarded(WorkerPool(self.loop, FILE_THREADS, FILE_QUEUE, name="responder-file"))
+        return self._file_pool
+
+    def _guarded(self, pool: WorkerPool) -> WorkerPool:
+        guard = _close_with_loop(pool)
+        with suppress(StopIteration):
+            guard.__anext__().send(None)
+        self._guards.append(guard)
+        return pool
 
     def arm(self) -> None:
         """Start sweeping; it ends by itself when a sweep finds the table empty."""
@@ -99,13 +123,11 @@ class Board:
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call on a worker thread, where an async function only makes its coroutine; wait while the queue is full."""
-        while True:
-            try:
-                future = self.pool.submit(function, *args)
-            except ServiceUnavailable:
-                await asyncio.sleep(_FULL_SECONDS)
-            else:
-                return await future
+        return await _submit(lambda: self.pool, function, args)
+
+    async def call_for_file(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what waits for a disk on a thread that is there for this; wait while the queue is full."""
+        return await _submit(lambda: self.file_pool, function, args)
 
     def begin_drain(self, grace: float) -> None:
         """End what is in flight after `grace` seconds; `drain` then waits no longer either."""
@@ -118,8 +140,8 @@ class Board:
         while (self.live or self.work) and self.loop.time() < deadline:  # noqa: ASYNC110 - requests set no event
             await asyncio.sleep(_POLL_SECONDS)
         await self._cancel_rest()
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
+        pools, self._pool, self._file_pool = (self._pool, self._file_pool), None, None
+        for pool in filter(None, pools):
             await pool.close(max(deadline - self.loop.time(), _POLL_SECONDS))
         if self._timer is not None:
             self._timer.cancel()
@@ -148,6 +170,16 @@ class Board:
             await asyncio.wait(rest, timeout=1)
 
 
+async def _submit(find_pool: Callable[[], WorkerPool], function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    while True:
+        try:
+            future = find_pool().submit(function, *args)
+        except ServiceUnavailable:
+            await asyncio.sleep(_FULL_SECONDS)
+        else:
+            return await future
+
+
 class Boards(dict[int, Board]):
     """The boards of one API, each under the thread that runs its loop.
 
@@ -173,6 +205,17 @@ class Boards(dict[int, Board]):
                 del self[thread]
         self[get_ident()] = board = known or Board(loop, self._threads)
         return board
+
+    def find_request(self) -> Request | None:
+        """Give the request that the caller serves, in a view or a hook; None in a task of its own.
+
+        A search, because templates alone ask: to note it down would cost every request.
+        """
+        board = self.get(get_ident())
+        if board is None or not board.loop.is_running():
+            return ON_THREAD.get()
+        task = asyncio.current_task(board.loop)
+        return next((req for req, serving in board.live.items() if serving is task), None)
 
     def begin_drain(self, grace: float) -> None:
         """Let what the running loop has in flight end within `grace` seconds."""

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ServiceUnavailable
+from .in_flight import ON_THREAD
 from .results import apply_result
 from .steps import SECOND_YIELD
 
@@ -187,6 +188,7 @@ def _hop(stages: list[Stage]) -> _Group:
     first = calls[0][0] if all(part is calls[0][0] for part, _ in calls) else Part.ENTER
 
     def hop(req: Request, resp: Response, answered: bool) -> bool:  # noqa: FBT001 - a pool takes positions only
+        ON_THREAD.set(req)
         for part, call in calls:
             if answered and (part is Part.BEFORE or part is Part.VIEW):
                 continue

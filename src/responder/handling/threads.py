@@ -38,17 +38,25 @@ IDLE_SECONDS: Final = 30.0
 class WorkerPool:
     """Runs calls on at most `workers` threads; `queue` more may wait, and one beyond that is refused.
 
-    Every method is called on the thread of `loop`. Threads are named `responder-worker-1` and so on; they are daemons,
-    so that a view that never returns cannot keep the process alive. A pool that is no longer used is closed by `close`.
+    Every method is called on the thread of `loop`. Threads are named `responder-worker-1` and so on, after `name`; they
+    are daemons, so that a view that never returns cannot keep the process alive. A pool that is no longer used is
+    closed by `close`.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, workers: int, queue: int, *, idle_seconds: float = IDLE_SECONDS
+        self,
+        loop: asyncio.AbstractEventLoop,
+        workers: int,
+        queue: int,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        name: str = "responder-worker",
     ) -> None:
         self._loop = loop
         self._workers = workers
         self._limit = workers + queue
         self._idle_seconds = idle_seconds
+        self._name = name
         self._work: SimpleQueue[_Call | None] = SimpleQueue()
         self._done: deque[_Outcome] = deque()
         self._flushing = False
@@ -120,7 +128,7 @@ class WorkerPool:
         return ServiceUnavailable("The service is busy. Try again in a moment.")
 
     def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._serve, name=f"responder-worker-{self._started + 1}", daemon=True)
+        thread = threading.Thread(target=self._serve, name=f"{self._name}-{self._started + 1}", daemon=True)
         try:
             # An empty context, because from Python 3.14 a thread may keep the one that it was started in.
             contextvars.Context().run(thread.start)

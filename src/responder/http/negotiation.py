@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _MAX_RANGES = 100
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 _TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - the `token` of RFC 9110 section 5.6.2, no secret
 _MEDIA_TYPE = re.compile(f"{_TOKEN}/{_TOKEN}")
 _QUOTED_TEXT = r"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"
@@ -74,19 +76,20 @@ def _split(text: str, separator: str, limit: int | None = None) -> list[str]:
     return [piece[0] for piece in islice(_SPLITTERS[separator].finditer(text), limit)]
 
 
-def parse_accept(header: str) -> list[MediaRange]:
+def parse_accept(header: str, names: Mapping[str, str] = _NO_NAMES) -> list[MediaRange]:
     """Read `Accept`: its media ranges in the client's order (RFC 9110 section 12.5.1).
 
     Malformed ranges, and those of a malformed `q`, are passed over, and so is what follows the first 100. A lone `*`
-    is read as `*/*`, since old Java clients send it.
+    is read as `*/*`, since old Java clients send it; `names` are further words that stand for a media type.
     """
-    ranges = (_parse_media_range(piece) for piece in _split(header, ",", _MAX_RANGES))
+    ranges = (_parse_media_range(piece, names) for piece in _split(header, ",", _MAX_RANGES))
     return [media_range for media_range in ranges if media_range is not None]
 
 
-def _parse_media_range(text: str) -> MediaRange | None:
+def _parse_media_range(text: str, names: Mapping[str, str]) -> MediaRange | None:
     written, _, rest = text.partition(";")
-    media_type = "*/*" if written.strip(" \t") == "*" else parse_media_type(written)[0]
+    word = written.strip(" \t").lower()
+    media_type = "*/*" if word == "*" else names.get(word) or parse_media_type(written)[0]
     main_type, _, subtype = media_type.partition("/")
     if not main_type or (main_type == "*" and subtype != "*"):
         return None
@@ -117,9 +120,14 @@ def accepts(header: str | None, media_type: str) -> bool:
     return _find_quality(parse_accept(header or ""), media_type) > 0
 
 
-def preferred_media_type(header: str | None, candidates: Sequence[str]) -> str | None:
-    """Give the candidate of the highest quality, the earlier of two equal ones, or `None` when none is acceptable."""
-    ranges = parse_accept(header or "")
+def preferred_media_type(
+    header: str | None, candidates: Sequence[str], names: Mapping[str, str] = _NO_NAMES
+) -> str | None:
+    """Give the candidate of the highest quality, the earlier of two equal ones, or `None` when none is acceptable.
+
+    `names` are words that stand for a media type in the header, as `yaml` for `application/yaml`.
+    """
+    ranges = parse_accept(header or "", names)
     best, best_quality = None, 0.0
     for candidate in candidates:
         quality = _find_quality(ranges, candidate)
@@ -171,3 +179,29 @@ def _measure_fit(media_range: MediaRange, main_type: str, subtype: str, paramete
     if media_range.subtype != "*":
         return _EXACT + fitting
     return _ANY_TYPE if media_range.type == "*" else _ANY_SUBTYPE
+
+
+def preferred_coding(header: str | None, codings: Sequence[str]) -> str | None:
+    """Give the content coding that the client takes best, the earlier of two equal ones, or `None` for none of them.
+
+    Read from `Accept-Encoding` (RFC 9110 section 12.5.3). Without the header none is taken, as clients that cannot
+    decode anything send none.
+    """
+    best, best_quality = None, 0.0
+    qualities = _parse_codings(header or "")
+    for coding in codings:
+        quality = qualities.get(coding, qualities.get("*", 0.0))
+        if quality > best_quality:
+            best, best_quality = coding, quality
+    return best
+
+
+def _parse_codings(header: str) -> dict[str, float]:
+    qualities: dict[str, float] = {}
+    for piece in header.split(",", _MAX_RANGES)[:_MAX_RANGES]:
+        coding, _, rest = piece.partition(";")
+        name, _, written = rest.partition("=")
+        quality = _parse_quality(written.strip(" \t")) if name.strip(" \t").lower() == "q" else 1.0
+        if quality is not None:
+            qualities.setdefault(coding.strip(" \t").lower(), quality)
+    return qualities

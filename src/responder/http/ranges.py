@@ -1,13 +1,12 @@
 """Byte ranges (RFC 9110 section 14): which part of a representation a client asks for.
 
-A range is a half-open interval `(start, end)`, as Python slices are. Rejected: joining overlapping ranges. A client
-that wants the same byte twice gains nothing by it, so such a request is answered with the whole representation.
+A range is a half-open interval `(start, end)`, as Python slices are. Ranges that overlap or touch become one, so that
+no byte is sent twice, whatever a client lists.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 
 # 19 digits hold every size that a file system knows, and keep `int()` cheap whatever is sent.
 _RANGE = re.compile("([0-9]{0,19})-([0-9]{0,19})")
@@ -16,18 +15,30 @@ _RANGE = re.compile("([0-9]{0,19})-([0-9]{0,19})")
 def parse_range(header: str, size: int, max_ranges: int = 16) -> list[tuple[int, int]] | None:
     """Read a `Range` header against a representation of `size` bytes (RFC 9110 section 14.2).
 
-    Gives the satisfiable ranges, clipped to `size`, in the client's order. An empty list means that none is
-    satisfiable: the answer is 416 with `format_unsatisfied_range(size)`. `None` means that the header is to be ignored
-    and the answer is the whole representation: another unit, a malformed header, a number of more than 19 digits, more
-    than `max_ranges` ranges, ranges that overlap, or a suffix of nothing, which no `Content-Range` can express.
+    Gives the satisfiable ranges, clipped to `size`, in the client's order, or in ascending order where some of them had
+    to be joined (section 15.3.7.2). An empty list means that none is satisfiable: the answer is 416 with
+    `format_unsatisfied_range(size)`. `None` means that the header is to be ignored and the answer is the whole
+    representation: another unit, a malformed header, a number of more than 19 digits, more than `max_ranges` ranges, or
+    a suffix of nothing, which no `Content-Range` can express.
     """
     unit, _, range_set = header.partition("=")
     if unit.strip(" \t").lower() != "bytes" or range_set.count(",") >= max_ranges:
         return None
     ranges = _parse_range_set(range_set, size)
-    if ranges is None or any(end > start for (_, end), (start, _) in pairwise(sorted(ranges))):
+    if ranges is None:
         return None
-    return ranges
+    joined = _join(ranges)
+    return ranges if len(joined) == len(ranges) else joined
+
+
+def _join(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _parse_range_set(range_set: str, size: int) -> list[tuple[int, int]] | None:

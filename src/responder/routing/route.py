@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import FrameType
 
     from ..types import ErrorHandler, Hook, View
     from .router import Router
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 STANDARD_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY")
 """What a route serves that names no methods. TRACE echoes secrets and CONNECT is for proxies, so neither is here."""
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120 - pathlib costs 4 ms of import
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 Hooks: TypeAlias = "Hook | Iterable[Hook]"
@@ -113,9 +114,18 @@ def check_callable(what: str, function: object) -> None:
 
 def find_place() -> str:
     """Give `file.py:12` of the user's line that is declaring something: the nearest frame outside this package."""
+    frame = _user_frame()
+    here = os.getcwd() + os.sep
+    return f"{frame.f_code.co_filename.removeprefix(here)}:{frame.f_lineno}"
+
+
+def find_folder() -> str:
+    """Give the folder of the user's file that is declaring something, or the current one where there is no file."""
+    return os.path.dirname(os.path.abspath(_user_frame().f_code.co_filename))
+
+
+def _user_frame() -> FrameType:
     frame = sys._getframe(1)  # noqa: SLF001 - `inspect.stack` reads source files for every frame
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame = frame.f_back
-    filename = frame.f_code.co_filename
-    here = os.getcwd() + os.sep  # noqa: PTH109 - pathlib costs 4 ms of import
-    return f"{filename.removeprefix(here)}:{frame.f_lineno}"
+    return frame

@@ -24,7 +24,7 @@ class Router:
     """A group of routes: `Router(prefix="/v1")`, then `@router.get("/pets")`, then `api.include(router)`."""
 
     def __init__(self, *, prefix: str = "") -> None:
-        self.prefix = _check_prefix(prefix)
+        self.prefix = check_prefix(prefix)
         self.routes: list[Route] = []
         self.before: list[HookEntry] = []
         self.after: list[HookEntry] = []
@@ -139,7 +139,7 @@ class Router:
             raise ConfigurationError(f"include takes a Router, not {router!r}.")
         if router in self._lineage():
             raise ConfigurationError("A router cannot include itself, directly or through another.")
-        prefix = self.prefix + _check_prefix(prefix)
+        prefix = self.prefix + check_prefix(prefix)
         routes = [route.below(prefix, self) for route in router.routes]
         self._admit(routes)
         router._parents.append((self, prefix))
@@ -236,7 +236,8 @@ class Router:
         return declare
 
 
-def _check_prefix(prefix: str) -> str:
+def check_prefix(prefix: str) -> str:
+    """Give the prefix. Raises `ConfigurationError` for one that does not start with `/`, or ends with it."""
     if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
         raise ConfigurationError(f"A prefix starts with '/' and does not end with one, like '/v1', not {prefix!r}.")
     return prefix

@@ -1,0 +1,1 @@
+"""What an API serves beside its views: static sites."""

@@ -1,0 +1,170 @@
+"""The parts of a multipart form as they come from the wire, one at a time and none of them kept.
+
+Rejected: an async generator, which would be closed as soon as a loop over it is left, under the part that was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ContentTooLarge
+from ..http.charsets import decode_text
+from ..media.guard import decode_guarded
+from ..media.multipart import MultipartParser, PartHead
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ..config import Limits
+    from .upload import Run
+
+_SHOWN_CHARACTERS = 60
+
+
+def iterate_parts(chunks: AsyncIterator[bytes], boundary: str | None, limits: Limits, run: Run) -> AsyncIterator[Part]:
+    """Give the parts of the body that comes in `chunks`.
+
+    What of a part is not read is skipped when the next is asked for. The part at which a loop is left stays readable,
+    until the iterator is closed (`aclose`). Raises `DecodeError` for a boundary that is none, and, while iterating, for
+    a body that is malformed or beyond the limits; what `chunks` raises passes through.
+    """
+    return _Parts(chunks, MultipartParser(boundary, limits), limits, run)
+
+
+class _Parts(AsyncIterator["Part"]):
+    def __init__(self, chunks: AsyncIterator[bytes], parser: MultipartParser, limits: Limits, run: Run) -> None:
+        self._chunks = chunks
+        self._parser = parser
+        self._events: Iterator[PartHead | bytes | None] = iter(())
+        self._current: Part | None = None
+        self._is_closed = False
+        self.limits = limits
+        self.run = run
+
+    async def __anext__(self) -> Part:
+        if self._is_closed:
+            raise StopAsyncIteration
+        while self._current is not None and not self._current.is_at_end:
+            await self.next_piece(self._current)
+        self._current = None
+        head = await self._next_event()
+        if not isinstance(head, PartHead):  # Between two parts, the parser gives nothing else.
+            raise StopAsyncIteration
+        self._current = Part(head, self)
+        return self._current
+
+    def check(self, part: Part) -> None:
+        """Raise `RuntimeError` unless it is the current part."""
+        if part is not self._current:
+            raise RuntimeError(f"The part {part.name!r} has passed. Read or save it before the next is asked for.")
+
+    async def next_piece(self, part: Part) -> bytes | None:
+        """Give the next piece of the current part, or None at its end."""
+        self.check(part)
+        event = None if part.is_at_end else await self._next_event()
+        part.is_at_end = event is None
+        return event if isinstance(event, bytes) else None
+
+    async def _next_event(self) -> PartHead | bytes | None:
+        """Give the next event of the parser; None, too, at the end of the body, which it has checked."""
+        while True:
+            for event in self._events:
+                return event
+            try:
+                self._events = self._parser.feed(await anext(self._chunks))
+            except StopAsyncIteration:
+                self._parser.close()
+                return None
+
+    async def aclose(self) -> None:
+        """End here: the current part has passed, and the body is not read any further."""
+        self._current = None
+        self._is_closed = True
+        close: Any = getattr(self._chunks, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class Part:
+    """One field or file of a multipart form, while it arrives.
+
+    `name`, `filename` (None for what is no file; without directories), `content_type`, `charset`, `headers` (names in
+    lower case). `async for chunk in part` gives its bytes as they come; `read`, `text` and `save` take all of them.
+    """
+
+    def __init__(self, head: PartHead, parts: _Parts) -> None:
+        self.head = head
+        self.name = head.name
+        self.filename = head.filename
+        self.content_type = head.content_type
+        self.charset = head.charset
+        self.headers = head.headers
+        self.is_at_end = False
+        self._parts = parts
+
+    def __repr__(self) -> str:
+        return f"<Part {self.name!r} {self.content_type}>"
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._parts.next_piece(self)
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def read(self) -> bytes:
+        """Give the content, or what is left of it. Raises `ContentTooLarge` (413) beyond `Limits.field_size` bytes."""
+        limit = self._parts.limits.field_size
+        content = bytearray()
+        async for piece in self._unread():
+            content += piece
+            if len(content) > limit:
+                raise ContentTooLarge(limit, f"The field {_shorten(self.name)!r}")
+        return bytes(content)
+
+    async def text(self) -> str:
+        """Give the content as text, by the charset of the part or as UTF-8; `DecodeError` (400) where it is none."""
+        return self.decode(await self.read())
+
+    def decode(self, content: bytes) -> str:
+        """Give content of this part as text. Raises as `text` does."""
+        charset = self.charset or "utf-8"
+        return decode_guarded(f"The field {_shorten(self.name)!r}", lambda raw: decode_text(raw, charset), content)
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the content, or what is left of it, straight to a file, and give its path.
+
+        As for `UploadFile.save`, `path` is a name or a directory, and the file appears complete or not at all.
+        Raises `InsufficientStorage` (507) when the disk is full.
+        """
+        from .spool import BATCH, Draft  # noqa: PLC0415 - `tempfile` loads when something is saved
+
+        run, pieces = self._parts.run, self._unread()
+        draft: Draft = await run(Draft, path, self.filename or "")
+        try:
+            batch = bytearray()
+            async for piece in pieces:
+                batch += piece
+                if len(batch) >= BATCH:
+                    await run(draft.write, batch)
+                    batch = bytearray()
+            await run(draft.write, batch)
+            saved: Path = await run(draft.publish)
+            return saved
+        finally:
+            draft.close()
+
+    def _unread(self) -> Part:
+        self._parts.check(self)
+        if self.is_at_end:
+            raise RuntimeError(f"The part {self.name!r} has been read already. Keep what it gave the first time.")
+        return self
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _SHOWN_CHARACTERS else f"{name[:_SHOWN_CHARACTERS]}..."
