@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tracemalloc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,6 @@ from responder.http.query import QueryParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
-    from pathlib import Path
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n'
 END = b"--b--\r\n"
@@ -180,13 +180,13 @@ def test_writes_are_gathered_into_batches() -> None:
 
 def test_many_files_take_few_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "FILES_IN_MEMORY", 100)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     reader = Reader()
     form = reader(body(*[(f"f{index}", b"%d" % index * 200, "f") for index in range(500)]))
-    assert len(os.listdir("/proc/self/fd")) - before == OWN_FILES + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) - before == OWN_FILES + 1
     assert all(file(form, f"f{index}").read_sync() == b"%d" % index * 200 for index in range(500))
     reader.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_large_form_takes_little_memory() -> None:
@@ -277,17 +277,17 @@ def test_a_full_disk_is_a_507(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return real("/dev/full", os.O_RDWR) if flags & os.O_TMPFILE == os.O_TMPFILE else real(path, flags, *mode)
 
     monkeypatch.setattr(os, "open", open_full)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     reader = Reader()
     with pytest.raises(InsufficientStorage):
         reader(body(("a", b"x" * 2 * MEGA, "a")))
     reader.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize("step", ["roll_over", "write"])
 def test_a_form_that_is_cancelled_while_a_thread_works_is_closed(step: str) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     reader = Reader()
 
     async def main() -> None:
@@ -315,4 +315,4 @@ def test_a_form_that_is_cancelled_while_a_thread_works_is_closed(step: str) -> N
         await asyncio.gather(*finished, return_exceptions=True)
 
     asyncio.run(main())
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

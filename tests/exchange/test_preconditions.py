@@ -109,7 +109,7 @@ def test_conditions_of_a_reading_request_decide(
 
 def test_a_304_has_what_a_cache_needs_and_nothing_of_the_body(call: Caller) -> None:
     answer = ask(call, {b"if-none-match": b'"v1"'}, etag="v1", last_modified=MOMENT)
-    assert [name for name, _ in answer.fields] == ["etag", "last-modified", "x-a", "set-cookie"]
+    assert [name for name, _ in answer.fields] == ["etag", "last-modified", "x-a", "vary", "set-cookie"]
 
 
 def test_a_412_keeps_the_headers_that_were_set(call: Caller) -> None:

@@ -273,7 +273,7 @@ def test_another_type_is_a_415_that_says_what_is_read(
     assert "application/json, application/yaml" in answer.media["detail"]
 
 
-@pytest.mark.parametrize("charset", ["rot13", "punycode", "utf-7", "unknown", "../x", "base64", "\x00", "idna"])
+@pytest.mark.parametrize("charset", ["rot13", "punycode", "utf-7", "unknown", "../x", "base64", "idna"])
 @pytest.mark.parametrize("media_type", ["application/json", "application/yaml", "application/x-www-form-urlencoded"])
 def test_a_charset_that_is_none_is_a_400(echo: Callable[..., Answer], media_type: str, charset: str) -> None:
     assert echo(f'{media_type}; charset="{charset}"', b"a").status == 400

@@ -46,7 +46,7 @@ class Modelled:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def model_dump(self, *, mode: str) -> dict[str, str]:
+    def model_dump(self, *, mode: str, fallback: object) -> dict[str, str]:
         return {"name": self.name, "mode": mode}
 
 
@@ -72,7 +72,7 @@ def test_everyday_values_encode_without_help(value: Any, expected: bytes) -> Non
 
 
 def test_a_value_without_a_json_form_says_what_to_do() -> None:
-    with pytest.raises(TypeError, match="object is no JSON value"):
+    with pytest.raises(TypeError, match="object has no form there"):
         encode_json({"a": object()})
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +12,7 @@ from responder.errors import DecodeError
 from responder.media.multipart import HEADER_BYTES, MARGIN_BYTES, MultipartParser, PartHead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 LIMITS = Limits()
 END = b"\r\n--b--\r\n"
@@ -301,10 +301,15 @@ def test_a_header_line_has_a_length(letter: str, size: int) -> None:
 def test_headers_without_end_are_refused_early(endless: bytes, size: int) -> None:
     parser = MultipartParser("b", LIMITS)
     fed = 0
-    with pytest.raises(DecodeError, match="header lines"):
-        for chunk in cut(b"--b\r\n" + endless, size):
+
+    def count(chunks: list[bytes]) -> Iterator[bytes]:
+        nonlocal fed
+        for chunk in chunks:
             fed += len(chunk)
-            list(parser.feed(chunk))
+            yield chunk
+
+    with pytest.raises(DecodeError, match="header lines"):
+        list(chain.from_iterable(map(parser.feed, count(cut(b"--b\r\n" + endless, size)))))
     assert fed <= HEADER_BYTES + 200 + size
 
 

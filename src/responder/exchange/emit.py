@@ -76,6 +76,8 @@ def render_fully(req: Request, resp: Response) -> tuple[Message, Message | None]
         resp.adopt_validators(resp.body)
     if resp.has_validators and status < 300 and method in _READING:
         status = resp.evaluate() or status
+    if resp.kind is MEDIA and status != 204 and "content-type" not in resp.headers:
+        resp.vary("Accept")
     if status in BODILESS or (status == 412 and resp.status != 412):
         return _render_bodiless(resp, status)
     if type(resp.body) is File:
@@ -168,9 +170,6 @@ def _own_fields(resp: Response) -> list[RawHeader]:
     kind = resp.settled_kind
     if kind is None or any(name == b"content-type" for name, _ in fields):
         return fields
-    if resp.kind is MEDIA:
-        resp.vary("Accept")
-        fields = _without(resp.fields, _FRAMING)
     return [_content_type(kind, resp.encoding), *fields]
 
 

@@ -23,7 +23,7 @@ from ..errors import InsufficientStorage, ServiceUnavailable
 from ..http.filenames import safe_filename, tag_filename
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from _typeshed import WriteableBuffer
 
@@ -356,16 +356,18 @@ def _give_name(path: Path, filename: str, rename: Callable[[_Target], None]) -> 
     raise FileExistsError(errno.EEXIST, "Every name that was tried for the upload is taken", os.fspath(path))
 
 
-def _targets(path: Path, filename: str) -> Iterator[_Target]:
+def _targets(path: Path, filename: str) -> Iterable[_Target]:
     if not path.is_dir():
-        yield _Target(path, may_replace=True)
-        return
-    name = safe_filename(filename)
-    yield _Target(path / name, may_replace=False)
+        return [_Target(path, may_replace=True)]
+    return (_Target(path / name, may_replace=False) for name in _names(safe_filename(filename)))
+
+
+def _names(name: str) -> Iterator[str]:
+    yield name
     for number in range(1, _NUMBERED_NAMES):
-        yield _Target(path / tag_filename(name, str(number)), may_replace=False)
+        yield tag_filename(name, str(number))
     for _ in range(_NUMBERED_NAMES):
-        yield _Target(path / tag_filename(name, secrets.token_hex(8)), may_replace=False)
+        yield tag_filename(name, secrets.token_hex(8))
 
 
 def _link_descriptor(descriptor: int, target: _Target) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Set, ValuesView
+from collections.abc import Mapping, ValuesView
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from enum import Enum
 from os import PathLike, fspath
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 DECODE_ERRORS: Final = (msgspec.DecodeError, *CODEC_ERRORS)
 
 _PLAIN_BASES: Final = (str, int, float)
+_CONTAINERS: Final = (dict, list, tuple, set)
 _NATIVE_BASES: Final = (dict, list, tuple, set, frozenset, Enum)
 _DEEPEST: Final = 500
 """How far down the place of a mistake is followed."""
@@ -50,22 +52,27 @@ def make_encode_other(encoders: Mapping[type[Any], Any]) -> Encoder:
                 return own[cls](value)
         if hasattr(value, "model_dump"):
             return value.model_dump(mode="json", fallback=encode_inside)
-        for plain in _PLAIN_BASES:
-            if isinstance(value, plain):
-                return plain(value)
-        if isinstance(value, PathLike):
-            return fspath(value)
-        if isinstance(value, Mapping):
-            return dict(value)
-        if isinstance(value, Set | deque | ValuesView):
-            return list(value)
-        raise TypeError(f"{type(value).__name__} has no form there")
+        return _encode_standard(value)
 
     def encode_inside(value: Any) -> Any:
         """Encode what pydantic does not know within a model of its own."""
         return msgspec.to_builtins(value, enc_hook=encode_other)
 
     return encode_other
+
+
+def _encode_standard(value: Any) -> Any:
+    """Give the plain value of a class of the standard library, or of a subclass of text and numbers."""
+    for plain in _PLAIN_BASES:
+        if isinstance(value, plain) and not isinstance(value, bool):  # which comes as a key, where JSON has none
+            return plain(value)
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, AbstractSet | deque | ValuesView):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no form there")
 
 
 def _check_encoder(cls: Any, encoder: Any) -> Encoder:
@@ -132,7 +139,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         for key, child in value.items():
             yield f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r:.40}]", child
-    elif isinstance(value, list | tuple | Set | deque):
+    elif isinstance(value, list | tuple | AbstractSet | deque):
         for position, child in enumerate(value):
             yield f"[{position}]", child
     else:
@@ -172,25 +179,24 @@ def check_portable(value: Any, *, depth: int, budget: int) -> None:
     Raises `ValueError`.
     """
     level: list[Any] = [value]
-    for _ in range(depth + 1):
+    for left in range(depth, -1, -1):
         below: list[Any] = []
         for one in level:
+            if not left and isinstance(one, _CONTAINERS):
+                raise ValueError(f"it is nested deeper than {depth} levels")
             if isinstance(one, dict):
                 if not all(type(key) is str or _is_portable_key(key) for key in one):
                     raise ValueError("a key is neither text nor a number")
                 below += one.keys()
                 below += one.values()
-            elif isinstance(one, list | tuple | set):
+            elif isinstance(one, _CONTAINERS):
                 below += one
             elif isinstance(one, float) and not math.isfinite(one):
                 raise ValueError("a number is not finite")
             if len(below) > budget:
                 raise ValueError("its references unfold beyond its size")
-        if not below:
-            return
         budget -= len(below)
         level = below
-    raise ValueError(f"it is nested deeper than {depth} levels")
 
 
 def _is_portable_key(key: Any) -> bool:
