@@ -18,7 +18,7 @@ import itertools
 import json
 import sys
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -31,6 +31,8 @@ from rows import FRAMEWORKS, NUMBERS, PAYLOADS, ROWS, Body, Row, WrongAnswerErro
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass
@@ -81,11 +83,11 @@ def make_scope(row: Row) -> dict[str, Any]:
     }
 
 
-def make_receive(pieces: Sequence[bytes]) -> Callable[[], Awaitable[Message]]:
+def make_receive(body: bytes) -> Receive:
     """Give the body as granian does: with more to come, then the empty end; after it nothing ever arrives."""
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
-    if pieces:
-        messages += [{"type": "http.request", "body": piece, "more_body": True} for piece in reversed(pieces)]
+    if body:
+        messages.append({"type": "http.request", "body": body, "more_body": True})
 
     async def receive() -> Message:
         if not messages:
@@ -99,16 +101,52 @@ async def drop(message: Message) -> None:
     """Take a message of the answer and do nothing with it."""
 
 
+def connect(pieces: Iterable[bytes], take: Callable[[bytes], object] | None = None) -> tuple[Receive, Send]:
+    """Give the two ends of a request whose body comes in pieces; `take` gets the pieces of the answer.
+
+    After the body nothing arrives until the answer is complete, and then the disconnect: Litestar waits for it.
+    """
+    left = iter(pieces)
+    end: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+    gone = asyncio.get_running_loop().create_future()
+
+    async def receive() -> Message:
+        for piece in left:
+            return {"type": "http.request", "body": piece, "more_body": True}
+        if end:
+            return end.pop()
+        await asyncio.shield(gone)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            if take is not None:
+                take(message.get("body", b""))
+            if not message.get("more_body", False):
+                gone.set_result(None)
+
+    return receive, send
+
+
 async def ask(turn: Turn, requests: int) -> None:
     """Send this many requests one after another, each with a scope and a path string of its own, as a server does."""
-    app, scope, pieces = turn.app, turn.scope, turn.row.pieces
+    app, scope, body = turn.app, turn.scope, turn.row.body
     headers = scope["headers"]
     for path in itertools.islice(turn.paths, requests):
         await app(
             {**scope, "path": path.decode(), "raw_path": path, "headers": [*headers], "state": {}},
-            make_receive(pieces),
+            make_receive(body),
             drop,
         )
+
+
+async def ask_payload(turn: Turn, requests: int) -> None:
+    """Do the same for payloads, with bodies in pieces and an end of the connection."""
+    app, scope, pieces = turn.app, turn.scope, turn.row.pieces
+    headers = scope["headers"]
+    for path in itertools.islice(turn.paths, requests):
+        receive, send = connect(pieces)
+        await app({**scope, "path": path.decode(), "raw_path": path, "headers": [*headers], "state": {}}, receive, send)
 
 
 async def time_requests(turn: Turn, requests: int) -> float:
@@ -116,7 +154,9 @@ async def time_requests(turn: Turn, requests: int) -> float:
     callers = turn.row.callers
     share = max(1, requests // callers)
     started = perf_counter()
-    if callers == 1:
+    if turn.row.application == PAYLOADS:
+        await ask_payload(turn, share)
+    elif callers == 1:
         await ask(turn, share)
     else:
         await asyncio.gather(*(ask(turn, share) for _ in range(callers)))
@@ -128,16 +168,16 @@ async def check_answer(app: Application, row: Row) -> None:
     """Ask once and raise `WrongAnswerError` unless the answer is the row's."""
     starts: list[Message] = []
     body = Body()
+    receive, send = connect(row.pieces, body.add)
 
     async def collect(message: Message) -> None:
         if message["type"] != ("http.response.body" if starts else "http.response.start"):
             raise WrongAnswerError(row, f"a message {message['type']} after {len(starts)} starts")
-        if starts:
-            body.add(message.get("body", b""))
-        else:
+        if not starts:
             starts.append(message)
+        await send(message)
 
-    await app(make_scope(row), make_receive(row.pieces), collect)
+    await app(make_scope(row), receive, collect)
     start = starts[0]
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"]]
     row.check(start["status"], headers, body)

@@ -26,5 +26,6 @@ from .errors import UnsupportedMediaType as UnsupportedMediaType
 from .errors import abort as abort
 from .exchange.request import Request as Request
 from .exchange.response import Response as Response
+from .exchange.upload import UploadFile as UploadFile
 from .media.formats import Format as Format
 from .routing.router import Router as Router

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from responder.config import Limits
 from responder.errors import ClientDisconnected, ContentTooLarge, DecodeError, InsufficientStorage, MissingValue
 from responder.exchange import form as forms
-from responder.exchange.form import FILES_IN_MEMORY, FormData, read_form
+from responder.exchange.form import FILES_IN_MEMORY, FormData, fit_model, read_form
 from responder.exchange.parts import iterate_parts
 from responder.exchange.spool import BATCH, OWN_FILES
 from responder.exchange.upload import UploadFile
@@ -87,6 +87,10 @@ def test_a_field_that_is_missing_is_a_400() -> None:
     with pytest.raises(MissingValue) as caught:
         FormData()["name"]
     assert (caught.value.status, caught.value.detail) == (400, "The form field 'name' is missing.")
+
+
+def test_a_form_fills_a_model() -> None:
+    assert fit_model(FormData([("a", "1"), ("b", "2"), ("a", "3")]), dict[str, int]) == {"a": 3, "b": 2}
 
 
 # Reading

@@ -13,7 +13,6 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 from stat import S_IMODE
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -456,7 +455,8 @@ def test_a_draft_is_not_seen_before_it_is_complete(folder: Path, system: str) ->
 def test_a_process_that_is_killed_leaves_nothing(folder: Path, temporary: Path) -> None:
     program = """
         import os, signal, sys, tempfile
-            from responder.exchange.spool import Disk, Draft, Spool
+        from pathlib import Path
+        from responder.exchange.spool import Disk, Draft, Spool
         tempfile.tempdir, folder = sys.argv[1], sys.argv[2]
         spool = Spool()
         spool.roll_over(Disk())

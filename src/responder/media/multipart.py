@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
     MultipartSegment,
+    ParserError,
     ParserLimitReached,
     PushMultipartParser,
 )
@@ -60,6 +61,15 @@ class PartHead:
     headers: Mapping[str, str]
 
 
+class _Parser(PushMultipartParser):  # type: ignore[misc] # the library has no types
+    """The library's parser, which takes a bare line feed in a header for a break, or for a space, by how it is cut."""
+
+    def _on_segment_headerline(self, line: bytes) -> None:
+        if b"\n" in line:
+            raise ParserError("Invalid line break in segment header")
+        super()._on_segment_headerline(line)
+
+
 class MultipartParser:
     """Takes the bytes of one body as they come. After an error it raises that error again.
 
@@ -75,7 +85,7 @@ class MultipartParser:
         self._parts = 0
         self._is_inside = False
         self._failure: DecodeError | None = None
-        self._parser = PushMultipartParser(
+        self._parser = _Parser(
             boundary,
             max_header_size=HEADER_BYTES + _SLACK,
             max_header_count=limits.part_headers,

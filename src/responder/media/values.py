@@ -21,7 +21,7 @@ from ..errors import ConfigurationError, EncodeError, Problem
 from .guard import CODEC_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     Encoder = Callable[[Any], Any]
 
@@ -134,18 +134,16 @@ def _can_encode(value: Any, encode: Callable[[Any], bytes]) -> bool:
     return True
 
 
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
+def _children(value: Any) -> list[tuple[str, Any]]:
     """Give what a value holds, each with its step of a path: `.name` or `[0]`."""
     if isinstance(value, Mapping):
-        for key, child in value.items():
-            yield f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r:.40}]", child
-    elif isinstance(value, list | tuple | AbstractSet | deque):
-        for position, child in enumerate(value):
-            yield f"[{position}]", child
-    else:
-        for name in _field_names(type(value)):
-            if hasattr(value, name):
-                yield f".{name}", getattr(value, name)
+        return [
+            (f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{key!r:.40}]", child)
+            for key, child in value.items()
+        ]
+    if isinstance(value, list | tuple | AbstractSet | deque):
+        return [(f"[{position}]", child) for position, child in enumerate(value)]
+    return [(f".{name}", getattr(value, name, None)) for name in _field_names(type(value))]
 
 
 def _field_names(cls: type[Any]) -> list[str]:

@@ -84,10 +84,8 @@ def _locate(error: yaml.YAMLError) -> DecodeError:
         return describe_failure(_WHAT, error)
     mark = error.problem_mark or error.context_mark
     reason = ", ".join(part for part in (error.context, error.problem) if part)
-    failure = DecodeError(f"{_WHAT} cannot be decoded: {reason or 'it is malformed'}.")
-    if mark is not None:
-        failure.line, failure.column = mark.line + 1, mark.column + 1
-    return failure
+    place = {"line": mark.line + 1, "column": mark.column + 1} if mark else {}
+    return DecodeError(f"{_WHAT} cannot be decoded: {reason or 'it is malformed'}.", **place)
 
 
 def make_yaml_encoder(encoders: Mapping[type[Any], Any]) -> Callable[[Any], bytes]:
