@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
 
 from . import status_codes
-from .apps.static import SinglePage, StaticFiles
 from .config import Limits, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
+from .exchange.lazy import lazy
 from .handling.failures import handler_step
 from .handling.lifespan import Lifespan
 from .handling.pipeline import Application
@@ -25,16 +25,17 @@ from .routing.converters import BUILT_IN, make_converter
 from .routing.pattern import parse_pattern
 from .routing.route import HookEntry, Route, find_folder
 from .routing.router import check_prefix
-from .templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractAsyncContextManager
     from os import PathLike
 
+    from .apps.static import SinglePage, StaticFiles
     from .media.formats import Encoders
     from .routing.converters import Converter
     from .routing.route import RouteOptions
+    from .templates import Templates
     from .testing import AsyncClient, Session
     from .types import Receive, Scope, Send, View
 
@@ -77,13 +78,8 @@ class API(Application):
         folder = find_folder()
         self.debug = debug
         self.formats = Formats(encoders or {})
-        self.templates = Templates(
-            join(folder, templates_dir),
-            auto_escape=auto_escape,
-            auto_reload=debug,
-            url_for=self.url_for,
-            find_request=self.boards.find_request,
-        )
+        self._templates_dir = join(folder, templates_dir)
+        self._auto_escape = auto_escape
         self.limits = limits or Limits()
         self.state = SimpleNamespace()
         self.log = logging.getLogger("responder")
@@ -95,6 +91,8 @@ class API(Application):
         self._files: StaticFiles | None = None
         self._static_route = check_prefix(static_route.rstrip("/"))
         if static_dir is not None and (static_dir != STATIC_DIR or isdir(join(folder, static_dir))):
+            from .apps.static import StaticFiles  # noqa: PLC0415 - it loads where there is a folder
+
             self._files = StaticFiles(join(folder, static_dir))
             self.get(f"{self._static_route}/{{path:path}}", name="static")(self._files)
 
@@ -181,6 +179,19 @@ class API(Application):
 
     # Templates
 
+    @lazy
+    def templates(self) -> Templates:
+        """The templates of `templates_dir`: `environment` is Jinja2's, `context` adds to every context."""
+        from .templates import Templates  # noqa: PLC0415 - it loads when it is used
+
+        return Templates(
+            self._templates_dir,
+            auto_escape=self._auto_escape,
+            auto_reload=self.debug,
+            url_for=self.url_for,
+            find_request=self.boards.find_request,
+        )
+
     def template(self, name: str, /, **context: Any) -> str:
         """Give what a template of `templates_dir` makes of the context; `request` and `url_for` are in it.
 
@@ -241,6 +252,8 @@ class API(Application):
             raise ConfigurationError("static=True serves static_dir, and there is none. Make the folder 'static'.")
         if not self._static_route:
             raise ConfigurationError("static=True serves the files at '/' as well; leave out static_route='/'.")
+        from .apps.static import SinglePage  # noqa: PLC0415 - as above
+
         return SinglePage(self._files)
 
     def url_for(self, view: Callable[..., Any] | str, /, **params: Any) -> str:

@@ -13,7 +13,6 @@ from ..errors import HTTPError, Problem, UnsafeRedirect
 from ..http.conditional import evaluate_preconditions, format_etag
 from ..http.cookies import ResponseCookies
 from ..http.dates import format_http_date
-from ..http.disposition import format_attachment
 from ..http.headers import ResponseHeaders, last_field
 from ..http.negotiation import parse_media_type
 from ..http.url import encode_location, is_same_site
@@ -212,6 +211,8 @@ class Response:
         self, path: str | PathLike[str], filename: str | None = None, *, root: str | PathLike[str] | None = None
     ) -> None:
         """Send a file as `file` does, for the browser to save it, as `filename` or under its own name (RFC 6266)."""
+        from ..http.disposition import format_attachment  # noqa: PLC0415 - Unicode's tables load when a name is written
+
         self.file(path, root=root)
         self.headers["content-disposition"] = format_attachment(str(path) if filename is None else filename)
 
