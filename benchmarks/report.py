@@ -17,6 +17,9 @@ IMPORT_TIME_LIMIT = 60.0
 IMPORT_MEMORY_LIMIT = 13.0
 """Milliseconds and megabytes of `import responder` over bare Python."""
 
+MEMORY_LIMIT = 4.0
+"""Megabytes that the large request of a kind may take beyond the small one."""
+
 Results = list[dict[str, Any]]
 
 
@@ -52,8 +55,10 @@ def find_best_peer(overheads: dict[str, float]) -> tuple[str, float]:
 
 
 def compare(result: dict[str, Any]) -> float:
-    """Give our overhead over the best peer's."""
-    return float(result["overhead_us"]["ours"] / find_best_peer(result["overhead_us"])[1])
+    """Give our overhead over the best peer's, or our time over its where it costs no more than the bare application."""
+    peer, cost = find_best_peer(result["overhead_us"])
+    times = result["time_us"]
+    return float(result["overhead_us"]["ours"] / cost if cost > 0 else times["ours"] / times[peer])
 
 
 def judge_in_process(results: Results) -> list[Verdict]:
@@ -90,6 +95,15 @@ def judge_import(results: Results) -> list[Verdict]:
     ]
 
 
+def judge_memory(results: Results) -> list[Verdict]:
+    """Judge whether our memory grows with what is sent."""
+    return [
+        Verdict("memory", f"{result['kind']}, growth in MB", result["growth_mb"], MEMORY_LIMIT)
+        for result in results
+        if result["framework"] == "ours"
+    ]
+
+
 def print_table(title: str, head: list[str], lines: list[list[str]]) -> None:
     """Print a table with the first column to the left and the others to the right."""
     widths = [max(len(line[index]) for line in [head, *lines]) for index in range(len(head))]
@@ -102,13 +116,18 @@ def print_table(title: str, head: list[str], lines: list[list[str]]) -> None:
         print("  ".join(cells).rstrip())
 
 
+def show(value: float | None, digits: int) -> str:
+    """Write a figure for a table; a dash for what a framework cannot do."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def print_in_process(results: Results, verdicts: list[Verdict]) -> None:
     """Print part (a): a table of times and one of our overhead beside the best peer's."""
     names = list(results[0]["time_us"])
     print_table(
         "In process, uvloop: microseconds a request, medians (bare: the floor that overheads are counted from)",
         ["row", *names],
-        [[result["row"], *(f"{result['time_us'][name]:.2f}" for name in names)] for result in results],
+        [[result["row"], *(show(result["time_us"].get(name), 2) for name in names)] for result in results],
     )
     judged = {verdict.what: verdict for verdict in verdicts}
     lines = []
@@ -136,7 +155,7 @@ def print_http(results: Results, verdicts: list[Verdict]) -> None:
         for result in mine:
             verdict = judged.get((server, result["row"]))
             tail = [verdict.target, verdict.word] if verdict else ["", ""]
-            rates = [f"{result['requests_per_second'][name]:.0f}" for name in names]
+            rates = [show(result["requests_per_second"].get(name), 0) for name in names]
             lines.append([result["row"], *rates, f"{result['share_of_bare']['ours']:.2f}", *tail])
         print_table(
             f"{server}, wrk: requests a second, medians; ours as a share of bare's in the same round",
@@ -155,3 +174,20 @@ def print_import(results: Results, verdicts: list[Verdict]) -> None:
     )
     for verdict in verdicts:
         print(f"responder, {verdict.what}: {verdict.value:.1f}, target {verdict.target}: {verdict.word}")
+
+
+def print_memory(results: Results, verdicts: list[Verdict]) -> None:
+    """Print what requests take at their peak."""
+    kinds = {result["kind"]: f"{result['small']}, {result['large']}, growth" for result in results}
+    for kind, sizes in kinds.items():
+        print_table(
+            f"Memory, {kind}: MB resident at the peak of one request, above idle ({sizes})",
+            ["framework", "small", "large", "growth"],
+            [
+                [result["framework"], *(show(result[key], 1) for key in ("small_mb", "large_mb", "growth_mb"))]
+                for result in results
+                if result["kind"] == kind
+            ],
+        )
+    for verdict in verdicts:
+        print(f"ours, {verdict.what}: {verdict.value:.1f}, target {verdict.target}: {verdict.word}")

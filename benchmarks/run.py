@@ -1,6 +1,6 @@
 """Measure Responder beside its peers and say which targets are met. See benchmarks/README.md.
 
-.venv/bin/python benchmarks/run.py [--part in-process|http|import ...] [--quick] [--strict]
+.venv/bin/python benchmarks/run.py [--part in-process|http|memory|import ...] [--quick] [--strict]
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Part:
 PARTS = {
     "in-process": Part("in_process.py", report.judge_in_process, report.print_in_process),
     "http": Part("over_http.py", report.judge_http, report.print_http),
+    "memory": Part("memory.py", report.judge_memory, report.print_memory),
     "import": Part("import_cost.py", report.judge_import, report.print_import),
 }
 

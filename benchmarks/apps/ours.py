@@ -52,14 +52,14 @@ async def form(req: Any, resp: Any) -> None:
 
 
 async def upload(req: Any, resp: Any) -> None:
-    data = await req.media()
-    resp.media = {"size": len(await data["file"].read())}
+    async for part in req.parts():
+        resp.media = {"size": len(b"".join([piece async for piece in part]))}
 
 
 async def save(req: Any, resp: Any) -> None:
-    data = await req.media()
-    await data["file"].save(material.folder() / "saved" / "ours")
-    resp.media = {"size": data["file"].size}
+    async for part in req.parts():
+        path = await part.save(material.folder() / "saved" / "ours")
+        resp.media = {"size": path.stat().st_size}
 
 
 async def people(req: Any, resp: Any) -> None:

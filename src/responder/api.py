@@ -15,6 +15,7 @@ from . import status_codes
 from .config import Limits, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
 from .exchange.lazy import lazy
+from .exchange.upload import UploadFile
 from .handling.failures import handler_step
 from .handling.lifespan import Lifespan
 from .handling.pipeline import Application
@@ -77,7 +78,7 @@ class API(Application):
         super().__init__(threads or Threads())
         folder = find_folder()
         self.debug = debug
-        self.formats = Formats(encoders or {})
+        self.formats = Formats({UploadFile: UploadFile.describe, **(encoders or {})})
         self._templates_dir = join(folder, templates_dir)
         self._auto_escape = auto_escape
         self.limits = limits or Limits()

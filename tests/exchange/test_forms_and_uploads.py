@@ -114,6 +114,15 @@ def test_a_body_that_was_read_gives_its_parts_from_memory(api: responder.API) ->
     assert api.requests.post("/", files={"a": b"1", "b": b"2"}).json()["parts"] == [["a", "1"], ["b", "2"]]
 
 
+def test_a_form_can_be_answered_back(api: responder.API) -> None:
+    @api.post("/")
+    async def echo(req: responder.Request, resp: responder.Response) -> Any:
+        return await req.media()
+
+    answer = api.requests.post("/", data={"a": ["1", "2"]}, files={"f": ("x.png", b"123", "image/png")})
+    assert answer.json() == {"a": "2", "f": {"filename": "x.png", "content_type": "image/png", "size": 3}}
+
+
 def test_only_a_multipart_form_has_parts(api: responder.API, session: Session) -> None:
     @api.post("/")
     async def read(req: responder.Request, resp: responder.Response) -> None:

@@ -106,6 +106,10 @@ class UploadFile:
         self._open_file()
         return self._spool.save(path, self.filename)
 
+    def describe(self) -> dict[str, str | int]:
+        """Give what stands for the file in `resp.media`: its name, type and size."""
+        return {"filename": self.filename, "content_type": self.content_type, "size": self.size}
+
     def close(self) -> None:
         """Let the content go; the end of the request does. Once more does nothing."""
         self._spool.close()

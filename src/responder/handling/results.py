@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..exchange.response import Response
@@ -16,7 +17,7 @@ _MODEL_MARKS = ("__dataclass_fields__", "__struct_fields__", "__attrs_attrs__", 
 def apply_result(resp: Response, result: Any) -> None:
     """Put a view's return value onto `resp`; the caller has seen to `None`.
 
-    dict, list, model: media · str: text · bytes: content · `(body, status)`, `(body, status, headers)` · `resp` itself.
+    mapping, list, model: media · str: text · bytes: content · `(body, status)`, `(body, status, headers)` · `resp`.
     Raises `TypeError` for anything else.
     """
     if type(result) is tuple and len(result) in {2, 3}:
@@ -63,7 +64,7 @@ def _find_setter(body: Any) -> Callable[[Response, Any], None]:
     for kind, setter in _SETTERS.items():
         if isinstance(body, kind):
             return setter
-    if any(hasattr(type(body), mark) for mark in _MODEL_MARKS):
+    if isinstance(body, Mapping) or any(hasattr(type(body), mark) for mark in _MODEL_MARKS):
         return _set_media
     raise TypeError(_advice(body))
 
