@@ -101,6 +101,22 @@ def make_call() -> Caller:
     return Caller()
 
 
+@pytest.fixture(autouse=True)
+def _close_sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what a test leaves open, such as `api.requests`, so that no thread of it is there in the next test."""
+    sessions: list[Session] = []
+    make = responder.API.session
+
+    def session(api: responder.API, **options: Any) -> Session:
+        sessions.append(make(api, **options))
+        return sessions[-1]
+
+    monkeypatch.setattr(responder.API, "session", session)
+    yield
+    for one in sessions:
+        one.close()
+
+
 @pytest.fixture
 def api() -> responder.API:
     return responder.API()

@@ -121,7 +121,7 @@ def know_file(path: Path, content_type: bytes) -> Callable[[Scope, Receive, Send
 
     async def send_file(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if "http.response.pathsend" in scope["extensions"]:
+        if "http.response.pathsend" in scope.get("extensions", ()):
             await send({"type": "http.response.pathsend", "path": str(path)})
             return
         left = length

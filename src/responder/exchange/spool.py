@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-BATCH: Final = 256 * 1024
+BATCH: Final = 512 * 1024
 """Bytes that go to the disk, or come from it, at once."""
 
 OWN_FILES: Final = 16

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
 from ..exchange.emit import render, render_fully, split_chunk
+from ..exchange.file import PIECE
 from ..exchange.request import Request
 from ..exchange.response import Response
 from ..routing.router import Router
@@ -44,7 +45,7 @@ UNSENT: Final = (OSError, RuntimeError)
 """What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 
-OTHERS_TURN: Final = 8
+OTHERS_TURN: Final = 32
 """After how many pieces of a stream others come to run: granian's `send` never waits once the client has left.
 
 PERF: after each piece it would be 1 us more for each (benchmarks/in_process.py, row stream of 64 chunks).
@@ -221,7 +222,8 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
     try:
         async with aclosing(open_chunks(resp.body, board)) as chunks:
             async for chunk in chunks:
-                for piece in split_chunk(chunk):
+                whole = type(chunk) is bytes and 0 < len(chunk) <= PIECE  # PERF: as nearly all are
+                for piece in (chunk,) if whole else split_chunk(chunk):
                     sent += len(piece)
                     if declared is not None and sent > declared:
                         break

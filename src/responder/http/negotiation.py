@@ -51,6 +51,8 @@ def parse_media_type(value: str) -> tuple[str, dict[str, str]]:
     media_type = media_type.strip(" \t").lower()
     if not _MEDIA_TYPE.fullmatch(media_type):
         return "", {}
+    if not rest:
+        return media_type, {}
     parameters: dict[str, str] = {}
     for name, content in _parse_parameters(rest):
         if content is not None:

@@ -12,7 +12,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from ..errors import ConfigurationError
 from .address import bind
@@ -43,6 +43,10 @@ class Engine(Protocol):
         """Say nothing more: what follows is the end of requests that were given up."""
 
 
+WRITE_BUFFER: Final = 64 * 1024
+"""Bytes that granian holds for a client that reads slowly, beside what it was just handed; 408 KiB by itself."""
+
+
 class Granian:
     """Granian's embedded server."""
 
@@ -50,6 +54,7 @@ class Granian:
 
     def __init__(self, app: ASGIApp, address: Address, *, access_log: bool, options: Mapping[str, Any]) -> None:
         from granian.constants import Interfaces  # noqa: PLC0415 - the server loads on first use
+        from granian.http import HTTP1Settings  # noqa: PLC0415 - the same
         from granian.log import LogLevels  # noqa: PLC0415 - the same
         from granian.server.embed import Server  # noqa: PLC0415 - the same
 
@@ -61,7 +66,7 @@ class Granian:
             log_level=LogLevels.error,
             log_dictconfig=GRANIAN_LOGGING,
             log_access=access_log,
-            **{"backlog": BACKLOG, **options},
+            **{"backlog": BACKLOG, "http1_settings": HTTP1Settings(max_buffer_size=WRITE_BUFFER), **options},
         )
         self._address = address
         _print_errors("_granian")
