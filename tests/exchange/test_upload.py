@@ -52,6 +52,7 @@ def test_an_upload_says_what_it_is(*, disk: bool) -> None:
     assert upload.headers == {"x-tag": "1"}
     assert upload.is_in_memory is not disk
     assert repr(upload) == "<UploadFile 'a.txt' text/plain 13 bytes>"
+    assert upload.describe() == {"filename": "a.txt", "content_type": "text/plain", "size": 13}
 
 
 @both

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from ..http.conditional import if_range_matches
 from ..http.headers import last_field
 from ..http.ranges import format_content_range, format_unsatisfied_range, parse_range
+from ..media.formats import JSON_ONLY
+from ..media.guard import CODEC_ERRORS
 from .file import PIECE, File, Parts
-from .response import BODILESS, DESCRIBING, MEDIA, PROBLEM, STREAM, encode_body
+from .response import BODILESS, DESCRIBING, MEDIA, PROBLEM, STREAM, encode_body, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +47,14 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
     if kind is None or not resp.is_simple:
         return render_fully(req, resp)
     if kind is MEDIA:
-        kind = req.api.formats.choose(last_field(req.scope["headers"], b"accept"))
-        body = encode_body(kind, resp.body)
+        # PERF: looked at here, since a call for each of the three costs 0.2 us (benchmarks/in_process.py, row JSON).
+        accept = dict(req.scope["headers"]).get(b"accept", b"*/*")
+        formats = req.api.formats
+        kind = formats.json if accept in JSON_ONLY else formats.choose(accept)
+        try:
+            body = kind.encode(resp.body)
+        except CODEC_ERRORS as error:
+            raise explain(kind, resp.body, error) from error
         headers = [kind.content_type, _VARY]
     elif kind is PROBLEM:
         kind = req.api.formats.problem

@@ -128,9 +128,12 @@ class Request:
         return self.scope["scheme"] in {"https", "wss"}
 
     @lazy
+    def _declared_type(self) -> bytes:
+        return last_field(self.scope["headers"], b"content-type") or b""
+
+    @lazy
     def _content_type(self) -> tuple[str, dict[str, str]]:
-        declared = last_field(self.scope["headers"], b"content-type") or b""
-        return parse_media_type(declared.decode("latin-1"))
+        return parse_media_type(self._declared_type.decode("latin-1"))
 
     @property
     def mimetype(self) -> str:
@@ -265,7 +268,7 @@ class Request:
                 raise ConfigurationError(f"media({form!r}): there is no such format. Known: {', '.join(formats)}.")
             return formats[form]
         # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
-        found = formats.by_content_type.get(last_field(self.scope["headers"], b"content-type") or b"")
+        found = formats.by_content_type.get(self._declared_type)
         found = found or formats.find(self.mimetype)
         if found is None:
             readable = ", ".join(form.media_types[0] for form in formats.values())
@@ -276,7 +279,7 @@ class Request:
         model = Any if form is None or isinstance(form, str) else form
         if found is FORM:
             return self._fit_form(self._read_form(content), form)
-        if found.is_text and "charset" in self._content_type[1]:
+        if found.is_text and b";" in self._declared_type:
             content = self._as_utf8(content)
         return found.read(content, model, self.api.limits)
 
@@ -290,7 +293,8 @@ class Request:
         from .form import FormData  # noqa: PLC0415 - the same
 
         limits: Limits = self.api.limits
-        return FormData(parse_form(content, max_fields=limits.form_fields, charset=self.encoding))
+        charset = self.encoding if b";" in self._declared_type else "utf-8"
+        return FormData(parse_form(content, max_fields=limits.form_fields, charset=charset))
 
     async def _read_multipart(self) -> FormData:
         """Read the parts once, and keep what they hold: the files are gone from the wire then."""

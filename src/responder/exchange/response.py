@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .. import status_codes
-from ..errors import HTTPError, Problem, UnsafeRedirect
+from ..errors import EncodeError, HTTPError, Problem, UnsafeRedirect
 from ..http.conditional import evaluate_preconditions, format_etag
 from ..http.cookies import ResponseCookies
 from ..http.dates import format_http_date
@@ -61,9 +61,14 @@ def encode_body(kind: Kind, body: Any) -> bytes:
     try:
         return kind.encode(body)
     except CODEC_ERRORS as error:
-        from ..media.values import explain_failure  # noqa: PLC0415 - only a mistake needs it
+        raise explain(kind, body, error) from error
 
-        raise explain_failure(body, kind.encode, error) from error
+
+def explain(kind: Kind, body: Any, error: Exception) -> EncodeError:
+    """Give the error for a body that could not be encoded, with the place in it."""
+    from ..media.values import explain_failure  # noqa: PLC0415 - only a mistake needs it
+
+    return explain_failure(body, kind.encode, error)
 
 
 class Response:

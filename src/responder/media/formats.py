@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import ConfigurationError, UnsupportedMediaType
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Encoders: TypeAlias = Mapping[type[Any], Callable[[Any], Any]]
 """`API(encoders={Money: str})`: what makes a plain value of objects that no format knows."""
 
-_JSON_ONLY: Final = frozenset({b"*/*", b"application/json", b"application/json, text/plain, */*"})
+JSON_ONLY: Final = frozenset({b"*/*", b"application/json", b"application/json, text/plain, */*"})
 """PERF: the usual values of `Accept`, since a look-up costs less than a search (benchmarks/in_process.py, row JSON)."""
 
 _NOT_ACCEPTED: Final = r"q=0(?:\.0*)?(?![.0-9])"
@@ -161,7 +162,7 @@ class Formats(MutableMapping[str, Format]):
 
         A format's bare name is understood too: `Accept: yaml`.
         """
-        if accept is None or accept in _JSON_ONLY or not self._matters.search(accept):
+        if accept is None or accept in JSON_ONLY or not self._matters.search(accept):
             return self.json
         best = preferred_media_type(accept.decode("latin-1"), list(self._offers), self._tokens)
         return self.json if best is None else self._offers[best]
@@ -197,18 +198,28 @@ class Formats(MutableMapping[str, Format]):
 
 
 def _yaml_encoder(encoders: Encoders) -> Callable[[Any], bytes]:
-    def encode(value: Any) -> bytes:
+    def make() -> Callable[[Any], bytes]:
         from .yaml import make_yaml_encoder  # noqa: PLC0415 - PyYAML loads when it is used
 
-        return make_yaml_encoder(encoders)(value)
+        return make_yaml_encoder(encoders)
 
-    return encode
+    return _made_later(make)
 
 
 def _msgpack_encoder(encoders: Encoders) -> Callable[[Any], bytes]:
-    def encode(value: Any) -> bytes:
+    def make() -> Callable[[Any], bytes]:
         from .msgpack import make_msgpack_encoder  # noqa: PLC0415 - few services use it
 
-        return make_msgpack_encoder(encoders)(value)
+        return make_msgpack_encoder(encoders)
+
+    return _made_later(make)
+
+
+def _made_later(make: Callable[[], Callable[[Any], bytes]]) -> Callable[[Any], bytes]:
+    """Give an encoder that is made, and its codec imported, for the first value."""
+    made = cache(make)
+
+    def encode(value: Any) -> bytes:
+        return made()(value)
 
     return encode
