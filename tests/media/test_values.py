@@ -215,6 +215,7 @@ def test_what_json_has_a_form_for_is_let_through(value: Any) -> None:
         ([float("inf")], "not finite"),
         ({None: 1}, "neither text nor a number"),
         ({True: 1}, "neither text nor a number"),
+        ({float("inf"): 1}, "not finite"),
         ({(1,): 1}, "neither text nor a number"),
         ([[[[[[1]]]]]], "deeper than 5"),
         ([1] * 21, "unfold"),

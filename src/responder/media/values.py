@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DECODE_ERRORS: Final = (msgspec.DecodeError, *CODEC_ERRORS)
 
 _PLAIN_BASES: Final = (str, int, float)
+_TEXT: Final = frozenset({str})
+_SCALARS: Final = frozenset({str, int, bool, type(None)})
 _CONTAINERS: Final = (dict, list, tuple, set)
 _NATIVE_BASES: Final = (dict, list, tuple, set, frozenset, Enum)
 _DEEPEST: Final = 500
@@ -180,22 +182,29 @@ def check_portable(value: Any, *, depth: int, budget: int) -> None:
     for left in range(depth, -1, -1):
         below: list[Any] = []
         for one in level:
-            if not left and isinstance(one, _CONTAINERS):
+            if type(one) in _SCALARS:
+                continue
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ValueError("a number is not finite")
+            if not isinstance(one, _CONTAINERS):
+                continue
+            if not left:
                 raise ValueError(f"it is nested deeper than {depth} levels")
             if isinstance(one, dict):
-                if not all(type(key) is str or _is_portable_key(key) for key in one):
-                    raise ValueError("a key is neither text nor a number")
-                below += one.keys()
+                if not _TEXT.issuperset(map(type, one)):
+                    _check_keys(one)
                 below += one.values()
-            elif isinstance(one, _CONTAINERS):
+            else:
                 below += one
-            elif isinstance(one, float) and not math.isfinite(one):
-                raise ValueError("a number is not finite")
             if len(below) > budget:
                 raise ValueError("its references unfold beyond its size")
         budget -= len(below)
         level = below
 
 
-def _is_portable_key(key: Any) -> bool:
-    return isinstance(key, int | float | str | datetime | date) and not isinstance(key, bool)
+def _check_keys(mapping: dict[Any, Any]) -> None:
+    for key in mapping:
+        if not isinstance(key, int | float | str | datetime | date) or isinstance(key, bool):
+            raise ValueError("a key is neither text nor a number")
+        if isinstance(key, float) and not math.isfinite(key):
+            raise ValueError("a key is a number that is not finite")
