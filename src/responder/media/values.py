@@ -205,6 +205,6 @@ def check_portable(value: Any, *, depth: int, budget: int) -> None:
 def _check_keys(mapping: dict[Any, Any]) -> None:
     for key in mapping:
         if not isinstance(key, int | float | str | datetime | date) or isinstance(key, bool):
-            raise ValueError("a key is neither text nor a number")
+            raise ValueError("a key is neither text nor a number")  # noqa: TRY004 - of bytes that a client sent
         if isinstance(key, float) and not math.isfinite(key):
             raise ValueError("a key is a number that is not finite")
