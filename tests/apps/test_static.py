@@ -179,7 +179,9 @@ def test_a_sibling_is_sent_to_who_can_read_it(
     assert answer.body.startswith(body)
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "br;q=0, gzip;q=0, zstd;q=0", "compress", "br;q=x"])
+@pytest.mark.parametrize(
+    "accepted", ["", "identity", "br;q=0, gzip;q=0, zstd;q=0", "compress", "br;q=x", "gzip;q=0.1, identity"]
+)
 def test_the_plain_file_is_sent_to_everybody_else(get: Callable[..., Answer], accepted: str) -> None:
     answer = get("/static/site.css", accept_encoding=accepted)
     assert answer.body == CSS
@@ -336,6 +338,11 @@ def test_routes_and_files_come_before_the_page(page: responder.API, get: Callabl
 
 def test_a_browsers_navigation_gets_the_page(page: responder.API, get: Callable[..., Answer]) -> None:
     assert get("/v1.2/notes.page", accept=HTML, sec_fetch_dest="document").status == 200
+
+
+def test_the_place_of_the_whole_service_does_not_count(page: responder.API, call: Caller) -> None:
+    headers = [(b"accept", b"text/html")]
+    assert call(page, b"/app/plain.txt", headers=headers, root_path="/app").body == b"plain"
 
 
 def test_a_page_may_stand_below_a_path(api: responder.API, get: Callable[..., Answer]) -> None:

@@ -29,6 +29,7 @@ class Order(msgspec.Struct):
     day: dt.date | None = None
     is_gift: bool = False
     tags: list[str] = []
+    weights: list[float] = []
     photo: UploadFile | None = None
 
 
@@ -54,7 +55,15 @@ def orders(api: responder.API) -> responder.API:
 @pytest.mark.parametrize("path", ["/", "/sync"])
 def test_a_form_fills_a_model(orders: responder.API, path: str) -> None:
     data = {"item": "pen", "count": "2", "day": "2024-02-29", "is_gift": "on", "tags": ["a", "b"]}
-    expected = {"item": "pen", "count": 2, "day": "2024-02-29", "is_gift": True, "tags": ["a", "b"], "photo": None}
+    expected = {
+        "item": "pen",
+        "count": 2,
+        "day": "2024-02-29",
+        "is_gift": True,
+        "tags": ["a", "b"],
+        "weights": [],
+        "photo": None,
+    }
     assert orders.requests.post(path, data=data).json() == expected
     files = {"photo": ("p.png", b"12345")}
     assert orders.requests.post(path, data=data, files=files).json() == expected | {"photo": 5}
@@ -62,10 +71,26 @@ def test_a_form_fills_a_model(orders: responder.API, path: str) -> None:
 
 def test_what_was_left_empty_has_its_default(orders: responder.API) -> None:
     answer = orders.requests.post("/", data={"item": "", "count": "", "day": "", "is_gift": "", "unknown": "x"})
-    assert answer.json() == {"item": "", "count": 1, "day": None, "is_gift": False, "tags": [], "photo": None}
+    assert answer.json() == {
+        "item": "",
+        "count": 1,
+        "day": None,
+        "is_gift": False,
+        "tags": [],
+        "weights": [],
+        "photo": None,
+    }
 
 
-@pytest.mark.parametrize("data", [{}, {"item": "pen", "count": "two"}, {"item": "pen", "day": "tomorrow"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"item": "pen", "count": "two"},
+        {"item": "pen", "day": "tomorrow"},
+        {"item": "pen", "weights": ["1", "-Inf"]},
+    ],
+)
 def test_a_form_that_does_not_fit_is_a_422(orders: responder.API, data: dict[str, str]) -> None:
     with orders.session(raise_exceptions=False) as session:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}

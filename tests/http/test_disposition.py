@@ -40,6 +40,11 @@ def test_line_breaks_cannot_end_the_header() -> None:
     assert format_attachment("a\r\nSet-Cookie: x=1") == 'attachment; filename="aSet-Cookie: x=1"'
 
 
+def test_a_name_cannot_hide_what_it_is_or_take_long() -> None:
+    assert "%E2%80%AE" not in format_attachment("annex\u202egpj.exe")
+    assert len(format_attachment("a" + "\u0316\u0301" * 100_000)) < 3000
+
+
 @given(st.text())
 def test_every_name_travels_and_comes_back(filename: str) -> None:
     value = format_attachment(filename)

@@ -358,6 +358,19 @@ def test_what_its_decoder_raises_is_a_400(lines: responder.API, echo: Callable[.
     assert (answer.status, "text/x-lines" in answer.media["detail"]) == (400, True)
 
 
+def test_what_its_decoder_raises_of_its_own_is_a_400_when_it_is_named(
+    api: responder.API, echo: Callable[..., Answer]
+) -> None:
+    class OwnError(Exception): ...
+
+    def fail(raw: bytes) -> None:
+        raise OwnError("not so")
+
+    api.formats["own"] = responder.Format("text/x-own", decode=fail, errors=(OwnError,))
+    answer = echo("text/x-own", b"")
+    assert (answer.status, "not so" in answer.media["detail"]) == (400, True)
+
+
 def test_a_value_that_does_not_fit_the_model_is_a_422(lines: responder.API) -> None:
     @lines.post("/")
     async def view(req: responder.Request, resp: responder.Response) -> Any:

@@ -95,3 +95,17 @@ def test_any_bytes_are_read_or_refused_and_can_be_answered(raw: bytes) -> None:
         return
     encode_json(value)
     encode(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ([2**64, -(2**63) - 1, 5], [str(2**64), str(-(2**63) - 1), 5]),
+        (
+            {"at": dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=5))), "raw": b"\xff", "n": 2**70},
+            {"at": "0001-01-01T00:00:00+05:00", "raw": b"\xff", "n": str(2**70)},
+        ),
+    ],
+)
+def test_what_it_has_no_form_for_is_written_as_text(value: Any, written: Any) -> None:
+    assert msgspec.msgpack.decode(encode(value)) == written

@@ -203,6 +203,22 @@ def test_a_model_that_is_no_type_is_the_developers_mistake() -> None:
         convert({}, 5)
 
 
+class Dated(msgspec.Struct):
+    at: dt.datetime | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "model", "strict"),
+    [({"at": "253402300800"}, Dated, False), ([[1]], set[Any], True), ({"at": 1}, Dated, True)],
+)
+def test_whatever_does_not_fit_a_model_is_a_422(value: Any, model: Any, *, strict: bool) -> None:
+    from responder.media.values import convert
+
+    with pytest.raises(responder.Problem) as caught:
+        convert(value, model, strict=strict)
+    assert caught.value.status == 422
+
+
 @pytest.mark.parametrize("value", [1, "x", [1.5, None], {"a": {1: [2.5]}}, {dt.date(2024, 1, 1): 1}, ({"x"},)])
 def test_what_json_has_a_form_for_is_let_through(value: Any) -> None:
     check_portable(value, depth=5, budget=20)

@@ -15,6 +15,7 @@ from ..errors import ConfigurationError, HTTPError
 from ..exchange.file import open_below
 from ..handling.fallbacks import mended_location
 from ..http.negotiation import accepts, preferred_coding, prefers_html
+from ..routing.matcher import path_segments
 
 if TYPE_CHECKING:
     from ..exchange.file import File
@@ -106,7 +107,7 @@ class SinglePage:
 
     async def __call__(self, req: Request, resp: Response) -> None:
         """Send the file of the request's path, or the index to who wants a page. Raises a 404."""
-        self.send(req, resp, req.scope["path"].removeprefix("/"))
+        self.send(req, resp, "/".join((path_segments(req.scope) or [""])[1:]))
 
     async def below(self, req: Request, resp: Response, *, path: str) -> None:
         """Do the same where the app stands below a path."""

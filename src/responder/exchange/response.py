@@ -317,7 +317,7 @@ class Response:
 
     def vary(self, *names: str) -> None:
         """Add request header names on which the answer depends to `Vary` (RFC 9110 section 12.5.5)."""
-        present = [name for name in self.headers.get("vary", "").split(", ") if name]
+        present = [name.strip() for name in self.headers.get("vary", "").split(",") if name.strip()]
         known = {name.lower() for name in present}
         present += [name for name in dict.fromkeys(names) if name.lower() not in known]
         self.headers["vary"] = ", ".join(present)

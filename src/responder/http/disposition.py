@@ -10,6 +10,10 @@ import re
 import unicodedata
 from urllib.parse import quote
 
+_LONGEST = 255
+# Control characters, halves of surrogate pairs, and marks that turn the direction of what follows: a name cannot hide.
+_UNSEEN = frozenset({"Cc", "Cs", "Cf"})
+_JOINERS = frozenset("\u200c\u200d")  # which emoji and some scripts need
 _UNSAFE = re.compile(r'[^ -~]|["\\%/]')
 _ATTRIBUTE_SAFE = "!#$&+-.^_`|~"
 
@@ -19,8 +23,8 @@ def format_attachment(filename: str) -> str:
 
     A name beyond plain ASCII is written a second time as `filename*` (RFC 8187 section 3.2). An empty one is left out.
     """
-    name = re.split(r"[/\\]", filename)[-1]
-    name = "".join(char for char in name if unicodedata.category(char) not in {"Cc", "Cs"}).strip()
+    name = re.split(r"[/\\]", filename)[-1][-_LONGEST:]
+    name = "".join(char for char in name if unicodedata.category(char) not in _UNSEEN or char in _JOINERS).strip()
     if not name:
         return "attachment"
     letters = (char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))

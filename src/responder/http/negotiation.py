@@ -189,11 +189,12 @@ def preferred_coding(header: str | None, codings: Sequence[str]) -> str | None:
     Read from `Accept-Encoding` (RFC 9110 section 12.5.3). Without the header none is taken, as clients that cannot
     decode anything send none.
     """
-    best, best_quality = None, 0.0
     qualities = _parse_codings(header or "")
+    best, best_quality = None, 0.0
+    as_it_is = qualities.get("identity", 0.0)
     for coding in codings:
         quality = qualities.get(coding, qualities.get("*", 0.0))
-        if quality > best_quality:
+        if quality > best_quality and quality >= as_it_is:
             best, best_quality = coding, quality
     return best
 

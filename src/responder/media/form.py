@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from ..errors import ConfigurationError, DecodeError
+from ..errors import ConfigurationError, DecodeError, Problem
 from ..http.query import parse_pairs
 from .guard import CODEC_ERRORS, describe_failure
 from .values import convert
@@ -27,6 +27,8 @@ _SEVERAL: Final = (
     _inspect.VarTupleType,
     _inspect.TupleType,
 )
+_FRACTIONS: Final = (_inspect.FloatType, _inspect.DecimalType)
+_NOT_FINITE: Final = frozenset({"nan", "snan", "inf", "infinity"})
 _NEVER_EMPTY: Final = (
     _inspect.IntType,
     _inspect.FloatType,
@@ -58,6 +60,7 @@ class _Field(NamedTuple):
     is_several: bool
     is_never_empty: bool
     is_boolean: bool
+    has_numbers: bool
 
 
 def fit_fields(fields: Mapping[str, Sequence[Any]], model: Any) -> Any:
@@ -71,6 +74,8 @@ def fit_fields(fields: Mapping[str, Sequence[Any]], model: Any) -> Any:
     for name, sent in fields.items():
         field = known.get(name)
         values: list[Any] = [value for value in sent if value != "" or field is None or not field.is_never_empty]
+        if field is not None and field.has_numbers and not _NOT_FINITE.isdisjoint(map(_fold, values)):
+            raise Problem(422, detail=f"Expected a finite number - at `$.{name}`")
         if field is not None and field.is_boolean:
             values = ["true" if value == "on" else value for value in values]
         if values:
@@ -93,4 +98,9 @@ def _describe(described: msgspec.inspect.Type) -> _Field:
         is_several=any(isinstance(kind, _SEVERAL) for kind in kinds),
         is_never_empty=all(isinstance(kind, _NEVER_EMPTY) for kind in kinds),
         is_boolean=any(isinstance(kind, _inspect.BoolType) for kind in kinds),
+        has_numbers=any(isinstance(getattr(kind, "item_type", kind), _FRACTIONS) for kind in kinds),
     )
+
+
+def _fold(value: Any) -> Any:
+    return value.strip().lower().lstrip("+-") if isinstance(value, str) else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import ConfigurationError, UnsupportedMediaType
 from ..http.negotiation import parse_media_type, preferred_media_type
-from .guard import decode_guarded
+from .guard import decode_guarded, describe_failure
 from .json import decode_json, make_json_encoder
 from .kind import Kind
 
@@ -33,8 +33,9 @@ class Format:
     """A format of bodies: `api.formats["csv"] = Format("text/csv", decode=read_csv, encode=write_csv)`.
 
     - `media_types`: those it reads; the first is the one that it writes.
-    - `decode(raw: bytes)`: gives the value; what it raises on bad bytes is a 400. Without it the format is not read.
+    - `decode(raw: bytes)`: gives the value; a `ValueError` or its like is a 400. Without it the format is not read.
     - `encode(value)`: gives the bytes. Without it the format is not written.
+    - `errors`: what `decode` raises on bad bytes beside `ValueError` and its like, as `csv.Error`.
     - `is_text`: whether a charset in the Content-Type means something: `decode` gets UTF-8 then.
 
     Raises `ConfigurationError` for what is no media type.
@@ -48,6 +49,7 @@ class Format:
         *media_types: str,
         decode: Callable[[bytes], Any] | None = None,
         encode: Callable[[Any], bytes] | None = None,
+        errors: tuple[type[Exception], ...] = (),
         is_text: bool = False,
     ) -> None:
         for media_type in media_types:
@@ -58,6 +60,7 @@ class Format:
         self.media_types = media_types
         self.is_text = is_text
         self._decode = decode
+        self._errors = errors
         self.kind = None if encode is None else Kind(encode, (b"content-type", media_types[0].encode("ascii")))
         """How a body of this format is sent, if it can be."""
 
@@ -71,7 +74,11 @@ class Format:
         """
         if self._decode is None:
             raise UnsupportedMediaType(f"A body of type {self.media_types[0]} is not read here.")
-        value = decode_guarded(f"The {self.media_types[0]} body", self._decode, raw)
+        what = f"The {self.media_types[0]} body"
+        try:
+            value = decode_guarded(what, self._decode, raw)
+        except self._errors as error:
+            raise describe_failure(what, error) from error
         if model is Any:
             return value
         from .values import convert  # noqa: PLC0415 - few read a format of their own into a model

@@ -51,5 +51,29 @@ def decode_msgpack(raw: bytes, model: Any = Any, *, depth: int = 100) -> Any:
 
 
 def make_msgpack_encoder(encoders: Mapping[type[Any], Any]) -> Callable[[Any], bytes]:
-    """Give what makes the MessagePack bytes of a value; `encoders` are those of `make_encode_other`."""
-    return msgspec.msgpack.Encoder(enc_hook=make_encode_other(encoders)).encode
+    """Give what makes the MessagePack bytes of a value; `encoders` are those of `make_encode_other`.
+
+    Integers beyond 64 bits and moments beyond year 9999 in UTC, for which it has no form, are written as text.
+    """
+    encode_other = make_encode_other(encoders)
+    encode_plainly = msgspec.msgpack.Encoder(enc_hook=encode_other).encode
+
+    def encode(value: Any) -> bytes:
+        try:
+            return encode_plainly(value)
+        except OverflowError:
+            plain = msgspec.to_builtins(value, builtin_types=(bytes,), str_keys=True, enc_hook=encode_other)
+            return encode_plainly(_write_out(plain))
+
+    return encode
+
+
+def _write_out(value: Any) -> Any:
+    """Give the plain value with text in place of integers that are too large."""
+    if isinstance(value, dict):
+        return {key: _write_out(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_write_out(one) for one in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    return value

@@ -166,8 +166,15 @@ def convert(value: Any, model: Any, *, strict: bool = True) -> Any:
     """
     try:
         return msgspec.convert(value, model, strict=strict)
-    except msgspec.ValidationError as error:
+    except CODEC_ERRORS as error:
+        if not isinstance(error, msgspec.ValidationError):
+            _check_model(model)
         raise Problem(422, detail=str(error)) from error
+
+
+def _check_model(model: Any) -> None:
+    try:
+        msgspec.json.Decoder(model)
     except TypeError as error:
         raise ConfigurationError(f"media({model!r}) cannot be read: {error}.") from error
 
