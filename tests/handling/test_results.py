@@ -28,7 +28,7 @@ class Data:
 class Dumped:
     """What pydantic's models look like from outside."""
 
-    def model_dump(self, *, mode: str, fallback: object) -> dict[str, str]:
+    def model_dump(self, *, mode: str) -> dict[str, str]:
         return {"name": mode}
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 import responder
-from responder.media.guard import decode_guarded
+from responder.media.guard import decode_guarded, find_place
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,18 @@ def test_what_is_no_fault_of_the_bytes_is_left_alone(error: type[BaseException])
 
     with pytest.raises(error):
         decode_guarded("The body", decode, b"")
+
+
+@pytest.mark.parametrize(
+    ("raw", "position", "place"),
+    [
+        (b"", 0, (1, 1)),
+        (b"ab\ncd", 4, (2, 2)),
+        ("\u00e9\u20ac\U0001f600x".encode(), 9, (1, 4)),
+        (b"a\n\n", 3, (3, 1)),
+        (b"\xff\xfe", 1, (1, 2)),
+        (b"a", 9, (1, 2)),
+    ],
+)
+def test_a_place_is_counted_in_lines_and_characters(raw: bytes, position: int, place: tuple[int, int]) -> None:
+    assert find_place(raw, position) == place

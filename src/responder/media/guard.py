@@ -38,6 +38,12 @@ def describe_failure(what: str, error: Exception) -> DecodeError:
     return DecodeError(f"{what} cannot be decoded: {_reason(error)}.")
 
 
+def find_place(raw: bytes, position: int) -> tuple[int, int]:
+    """Give the line and the column of a byte of UTF-8, both from 1 on; columns count characters."""
+    before = raw[:position]
+    return before.count(b"\n") + 1, len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
