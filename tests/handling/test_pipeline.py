@@ -356,3 +356,65 @@ def test_a_view_that_exits_is_a_500_and_the_server_goes_on(call: Caller, block: 
 
     assert call(api, b"/async").status == 500
     assert call(api, b"/sync").status == 500
+
+
+# Large answers in a format that takes long
+
+
+class Noted:
+    """A value whose encoder notes the thread that it runs on."""
+
+
+@pytest.mark.parametrize(
+    ("count", "accept", "is_inline"),
+    [(3, "application/yaml", True), (5000, "application/yaml", False), (5000, "application/json", True)],
+)
+@pytest.mark.parametrize("headers", [{}, {"vary": "Origin"}])
+def test_large_yaml_is_encoded_on_a_worker_thread(
+    count: int, accept: str, headers: dict[str, str], *, is_inline: bool
+) -> None:
+    on_loop: list[bool] = []
+
+    def note(_value: Noted) -> str:
+        on_loop.append(asyncio._get_running_loop() is not None)
+        return "noted"
+
+    api = responder.API(encoders={Noted: note})
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        resp.media = [Noted(), *range(count)]
+        resp.headers.update(headers)
+
+    response = api.requests.get("/", headers={"Accept": accept})
+    assert on_loop[-1] is is_inline
+    assert response.status_code == 200
+    assert response.headers["content-type"] == accept
+    assert "Accept" in response.headers["vary"]
+    assert response.headers["content-length"] == str(len(response.content))
+
+
+def test_large_yaml_of_a_handler_and_with_a_content_type_of_its_own(api: responder.API, session: Session) -> None:
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        raise KeyError
+
+    @api.exception_handler(KeyError)
+    async def handle(req: Request, resp: Response, error: KeyError) -> None:
+        resp.status_code = 409
+        resp.media = list(range(5000))
+        resp.mimetype = "application/yaml"
+
+    response = session.get("/")
+    assert response.status_code == 409
+    assert response.text.startswith("- 0\n- 1\n")
+    assert "vary" not in response.headers
+
+
+def test_large_yaml_that_cannot_be_encoded_is_a_mistake(api: responder.API) -> None:
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        resp.media = [*range(5000), object()]
+
+    with pytest.raises(responder.EncodeError, match=r"at \$\[5000\], of type object"):
+        api.requests.get("/", headers={"Accept": "yaml"})

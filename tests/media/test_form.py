@@ -47,7 +47,7 @@ def test_the_charset_of_the_body_counts(charset: str, raw: bytes) -> None:
 @pytest.mark.parametrize(
     ("charset", "raw", "reason"),
     [
-        ("utf-8", b"a=%ff", "byte 0 is not valid UTF-8"),
+        ("utf-8", b"a=%ff", "byte 2 is not valid UTF-8"),
         ("utf-8", b"a=\xff", "byte 2 is not valid UTF-8"),
         ("ascii", b"a=%C3", "byte 0 is not valid ASCII"),
         ("klingon", b"a=1", "unknown encoding: klingon"),

@@ -13,16 +13,19 @@ from ..http.headers import last_field
 from ..http.ranges import format_content_range, format_unsatisfied_range, parse_range
 from ..media.formats import JSON_ONLY
 from ..media.guard import CODEC_ERRORS
+from ..media.kind import Kind
 from .file import PIECE, File, Parts
 from .response import BODILESS, DESCRIBING, MEDIA, PROBLEM, STREAM, encode_body, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeAlias
 
-    from ..media.kind import Kind
     from ..types import Message, RawHeader
     from .request import Request
     from .response import Response
+
+    Rendered: TypeAlias = tuple[Message, Message | None]
 
 # PERF: formatting the length of a small body costs 0.12 us, looking it up 0.03 (benchmarks/in_process.py, row text).
 _LENGTHS: tuple[RawHeader, ...] = tuple((b"content-length", b"%d" % size) for size in range(1024))
@@ -38,9 +41,10 @@ _SMALL_FILE: Final = 64 * 1024
 """Bytes up to which a file is read and sent as one message, which is quicker than to hand the server its name."""
 
 
-def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
+def render(req: Request, resp: Response) -> Rendered | None:
     """Give the two messages of a response, its start and its body; no body yet when that is sent piece by piece.
 
+    None when the body takes so long to encode that it is for a thread: `encode_slow`, then ask again.
     Raises `EncodeError` for what `resp.media` cannot carry.
     """
     kind = resp.kind
@@ -51,6 +55,8 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
         accept = dict(req.scope["headers"]).get(b"accept", b"*/*")
         formats = req.api.formats
         kind = formats.json if accept in JSON_ONLY else formats.choose(accept)
+        if kind.inline_bytes is not None and _takes_long(kind, resp):
+            return None
         try:
             body = kind.encode(resp.body)
         except CODEC_ERRORS as error:
@@ -76,8 +82,10 @@ def render(req: Request, resp: Response) -> tuple[Message, Message | None]:
     )
 
 
-def render_fully(req: Request, resp: Response) -> tuple[Message, Message | None]:
+def render_fully(req: Request, resp: Response) -> Rendered | None:
     """Do the same for any response: one with headers, without a body, for HEAD, conditional, streamed, a file."""
+    if resp.kind is MEDIA and (kind := resp.settled_kind) and kind.inline_bytes is not None and _takes_long(kind, resp):
+        return None
     method: str = req.scope["method"]
     status = resp.status or 200
     if type(resp.body) is File:
@@ -102,6 +110,23 @@ def render_fully(req: Request, resp: Response) -> tuple[Message, Message | None]
     return _start(status, headers), _body(b"" if method == "HEAD" else content)
 
 
+def _takes_long(kind: Kind, resp: Response) -> bool:
+    """Say whether the value is too large to be encoded on the event loop: by its size as JSON, which costs little."""
+    try:
+        return len(resp.req.api.formats.json.encode(resp.body)) > (kind.inline_bytes or 0)
+    except CODEC_ERRORS:
+        return False  # as the real encoder will say, with the place
+
+
+def encode_slow(resp: Response) -> None:
+    """Make bytes of a `resp.media` that takes long, on a worker thread. Raises `EncodeError`."""
+    kind = resp.settled_kind or MEDIA
+    if "content-type" not in resp.headers:
+        resp.vary("Accept")
+    resp.body = encode_body(kind, resp.body)
+    resp.kind = Kind(bytes, kind.content_type)
+
+
 def _start(status: int, headers: list[RawHeader]) -> Message:
     return {"type": "http.response.start", "status": status, "headers": headers}
 
@@ -110,7 +135,7 @@ def _body(content: bytes | None) -> Message | None:
     return None if content is None else {"type": "http.response.body", "body": content}
 
 
-def _render_bodiless(resp: Response, status: int, *more: RawHeader) -> tuple[Message, Message | None]:
+def _render_bodiless(resp: Response, status: int, *more: RawHeader) -> Rendered:
     length = [] if status in BODILESS else [(b"content-length", b"0")]
     return _start(status, [*_without(resp.fields, _ABOUT_BODY), *more, *length]), _body(b"")
 
@@ -118,7 +143,7 @@ def _render_bodiless(resp: Response, status: int, *more: RawHeader) -> tuple[Mes
 # Files
 
 
-def _render_file(req: Request, resp: Response, file: File, status: int) -> tuple[Message, Message | None]:
+def _render_file(req: Request, resp: Response, file: File, status: int) -> Rendered:
     """Send a file: as a whole, by name where the server takes names, or those ranges that were asked for."""
     ranges = _ranges(req, resp, file) if status == 200 and req.scope["method"] == "GET" else None
     if ranges == []:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ContentTooLarge, DecodeError
 from ..http.pairs import Pairs
-from ..media.form import fit_fields
+from ..media.form import fit_fields, parse_form
 from .spool import BATCH, Disk, Spool
 from .upload import UploadFile
 
@@ -34,6 +34,11 @@ class FormData(Pairs[str | UploadFile]):
     __slots__ = ()
 
     _what = "form field"
+
+
+def decode_form(content: bytes, max_fields: int, charset: str) -> FormData:
+    """Give the fields of an urlencoded form. Raises `DecodeError` for too many, and for bytes that do not decode."""
+    return FormData(parse_form(content, max_fields=max_fields, charset=charset))
 
 
 def fit_model(form: FormData, model: Any) -> Any:

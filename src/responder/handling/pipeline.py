@@ -14,7 +14,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
-from ..exchange.emit import render, render_fully, split_chunk
+from ..exchange.emit import encode_slow, render, render_fully, split_chunk
 from ..exchange.file import PIECE
 from ..exchange.request import Request
 from ..exchange.response import Response
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from ..config import Threads
-    from ..types import Message, Receive, Scope, Send
+    from ..exchange.emit import Rendered
+    from ..types import Receive, Scope, Send
     from .in_flight import Board
     from .stages import Plan, Run
     from .steps import Step
     from .table import Table
 
-    Rendered: TypeAlias = tuple[Message, Message | None]
     Recover: TypeAlias = Callable[[Request, Response, Exception], Awaitable[Rendered]]
 
 
@@ -45,8 +45,8 @@ UNSENT: Final = (OSError, RuntimeError)
 """What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 
-OTHERS_TURN: Final = 32
-"""After how many pieces of a stream others come to run: granian's `send` never waits once the client has left.
+OTHERS_TURN: Final = 64
+"""After how many chunks of a stream others come to run: granian's `send` never waits once the client has left.
 
 PERF: after each piece it would be 1 us more for each (benchmarks/in_process.py, row stream of 64 chunks).
 """
@@ -119,7 +119,7 @@ class Application(Router, ABC):
                 result = await run(req, resp)
                 if result is not None:
                     apply_result(resp, result)
-                start, body = render(req, resp)
+                start, body = render(req, resp) or await _render_anywhere(req, resp, board)
             except Exception as error:  # noqa: BLE001 - whatever a view raises becomes a response
                 start, body = await recover(req, resp, error)
             except (CancelledError, SystemExit) as error:
@@ -163,6 +163,13 @@ def _absorb_cancellation(task: Any) -> None:
         task.uncancel()
 
 
+async def _render_anywhere(req: Request, resp: Response, board: Board) -> Rendered:
+    """Render any response; on a worker thread where encoding takes so long that others would wait."""
+    while (rendered := render_fully(req, resp)) is None:
+        await board.call(encode_slow, resp)
+    return rendered
+
+
 # The way out of a failure
 
 
@@ -183,11 +190,11 @@ class _Recovery:
                 await self._answer(req, resp, error, handler)
                 if not after_failed:
                     await self._run_after(req, resp)
-                return render_fully(req, resp)
+                return await _render_anywhere(req, resp, self._boards.current())
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = _follow_up(error, another)
         await self._answer(req, resp, error, None)
-        return render_fully(req, resp)
+        return await _render_anywhere(req, resp, self._boards.current())
 
     async def _answer(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
         resp.reset(req.kept)
@@ -216,35 +223,39 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 # Streams
 
 
-async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:  # noqa: C901 - PERF: flat
+async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
-    sent, declared, turn = 0, resp.length, 0
+    count, is_sending = 0, False
     try:
-        async with aclosing(open_chunks(resp.body, board)) as chunks:
-            async for chunk in chunks:
-                whole = type(chunk) is bytes and 0 < len(chunk) <= PIECE  # PERF: as nearly all are
-                for piece in (chunk,) if whole else split_chunk(chunk):
-                    sent += len(piece)
-                    if declared is not None and sent > declared:
-                        break
-                    try:
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    except UNSENT as error:
-                        raise ClientDisconnected("The client disconnected before its response was sent.") from error
-                    turn = (turn + 1) % OTHERS_TURN
-                    if not turn:
+        async with aclosing(open_chunks(resp.body, board, resp.length)) as chunks:
+            try:
+                async for chunk in chunks:
+                    # PERF: as nearly all are; a loop around each costs 0.3 us (benchmarks/in_process.py, row stream)
+                    whole = type(chunk) is bytes and 0 < len(chunk) <= PIECE
+                    is_sending = True
+                    if whole:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    else:
+                        for piece in split_chunk(chunk):
+                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    is_sending = False
+                    count += 1
+                    if not count % OTHERS_TURN:
                         await sleep(0)
-                else:
-                    continue
-                break
-        if declared is not None and sent != declared:
-            raise ValueError(f"A stream gave {sent} bytes or more, and its Content-Length says {declared}.")  # noqa: TRY301 - one way out
+            except UNSENT as error:
+                if not is_sending:
+                    raise
+                raise ClientDisconnected("The client disconnected before its response was sent.") from error
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
-        if is_mistake(error):
-            report(req, error)
-        elif not sent:  # of a response without any piece granian makes a 500
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-        resp.tasks = ()  # they are for requests that succeed
-        await sleep(0)  # as after any `send` that failed
+        await _cut_off(req, resp, send, error, is_begun=count > 0)
     else:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _cut_off(req: Request, resp: Response, send: Send, error: Exception, *, is_begun: bool) -> None:
+    if is_mistake(error):
+        report(req, error)
+    elif not is_begun:  # of a response without any piece granian makes a 500
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+    resp.tasks = ()  # they are for requests that succeed
+    await sleep(0)  # as after any `send` that failed

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from ..exchange.emit import split_chunk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
@@ -13,18 +16,38 @@ if TYPE_CHECKING:
 _END = object()
 
 
-def open_chunks(chunks: Any, board: Board) -> AsyncGenerator[Any]:
-    """Give the pieces of an iterable as a generator that can be closed: an async one's here, a sync one's from threads.
+def open_chunks(chunks: Any, board: Board, declared: int | None) -> AsyncGenerator[Any]:
+    """Give the chunks of an iterable as a generator that can be closed: an async one's here, a sync one's from threads.
 
-    PERF: an async generator is its own, which spares each of its pieces a second one (benchmarks/in_process.py, row
-    stream of 64 chunks).
+    With a `declared` number of bytes it raises `ValueError` instead of giving more, and when there were fewer.
+
+    PERF: an async generator is its own, which spares each of its chunks a second one (benchmarks/in_process.py, row
+    stream).
     """
     if not hasattr(chunks, "__aiter__"):
-        return _iterate_in_threads(chunks, board)
-    if hasattr(chunks, "__anext__") and hasattr(chunks, "aclose"):
-        own: AsyncGenerator[Any] = chunks
-        return own
-    return _iterate(chunks)
+        opened = _iterate_in_threads(chunks, board)
+    elif hasattr(chunks, "__anext__") and hasattr(chunks, "aclose"):
+        opened = chunks
+    else:
+        opened = _iterate(chunks)
+    return opened if declared is None else _measure(opened, declared)
+
+
+async def _measure(chunks: AsyncGenerator[Any], declared: int) -> AsyncGenerator[bytes]:
+    sent = 0
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            for piece in split_chunk(chunk):
+                sent += len(piece)
+                if sent > declared:
+                    raise _wrong_length(f"{sent} bytes or more", declared)
+                yield piece
+    if sent != declared:
+        raise _wrong_length(f"{sent} bytes", declared)
+
+
+def _wrong_length(given: str, declared: int) -> ValueError:
+    return ValueError(f"A stream gave {given}, and its Content-Length says {declared}.")
 
 
 async def _iterate(chunks: AsyncIterable[Any]) -> AsyncGenerator[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 from ..errors import MissingValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -58,6 +58,20 @@ class Pairs(Mapping[str, V]):
     def multi_items(self) -> list[tuple[str, V]]:
         """Give every pair in order, repeated names included."""
         return list(self._pairs)
+
+    # PERF: the own views, since those of `Mapping` go through `__getitem__` (benchmarks/in_process.py, row form).
+
+    def keys(self) -> KeysView[str]:
+        """Give the names, each once."""
+        return self._last.keys()
+
+    def values(self) -> ValuesView[V]:
+        """Give the last value of each name."""
+        return self._last.values()
+
+    def items(self) -> ItemsView[str, V]:
+        """Give each name with its last value."""
+        return self._last.items()
 
     def __contains__(self, name: object) -> bool:
         return name in self._last

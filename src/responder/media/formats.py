@@ -42,7 +42,7 @@ class Format:
     """
 
     inline_bytes: int | None = None
-    """Up to which size it is decoded on the event loop, which it would hold up beyond; None for any size."""
+    """Up to which size it is decoded and encoded on the event loop, which it would hold up beyond; None for any."""
 
     def __init__(
         self,
@@ -61,7 +61,8 @@ class Format:
         self.is_text = is_text
         self._decode = decode
         self._errors = errors
-        self.kind = None if encode is None else Kind(encode, (b"content-type", media_types[0].encode("ascii")))
+        content_type = (b"content-type", media_types[0].encode("ascii"))
+        self.kind = None if encode is None else Kind(encode, content_type, self.inline_bytes)
         """How a body of this format is sent, if it can be."""
 
     def __repr__(self) -> str:

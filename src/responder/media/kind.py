@@ -15,3 +15,5 @@ class Kind(NamedTuple):
 
     encode: Callable[[Any], bytes]
     content_type: RawHeader
+    inline_bytes: int | None = None
+    """How large a value may be, as JSON, to be encoded on the event loop; None for any size."""
