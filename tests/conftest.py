@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 class Caller:
     """Calls an ASGI application once and checks that it answers as the protocol says.
 
-    The request's body is `body`, chunk by chunk, or else `arriving`: the messages, or errors, of `receive()`.
+    A `Host` is added to the headers unless it is None. The request's body is `body`, chunk by chunk, or else `arriving`: the messages, or errors, of `receive()`.
     """
 
     def __call__(
@@ -46,9 +46,11 @@ class Caller:
         *,
         body: Iterable[bytes] = (),
         arriving: Iterable[Message | Exception] = (),
-        headers: Iterable[tuple[bytes, bytes]] = ((b"host", b"example.com"),),
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        host: bytes | None = b"example.com",
         **scope: Any,
     ) -> Answer:
+        fields = list(headers)
         path = scope.pop("path", None)
         if path is None:
             path = (raw_path or b"").decode("utf-8", "replace")
@@ -62,7 +64,7 @@ class Caller:
             "raw_path": raw_path,
             "query_string": b"",
             "root_path": "",
-            "headers": list(headers),
+            "headers": [*fields, *([] if host is None or b"host" in dict(fields) else [(b"host", host)])],
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 80),
         } | scope

@@ -2,7 +2,14 @@
 
 from . import status_codes as status_codes
 from .api import API as API
+from .config import CSRF as CSRF
+from .config import HSTS as HSTS
+from .config import Compression as Compression
 from .config import Limits as Limits
+from .config import Proxies as Proxies
+from .config import RateLimit as RateLimit
+from .config import SecurityHeaders as SecurityHeaders
+from .config import Sessions as Sessions
 from .config import Threads as Threads
 from .errors import ClientDisconnected as ClientDisconnected
 from .errors import ConfigurationError as ConfigurationError

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
 
 from . import status_codes
-from .config import Limits, Threads
+from .config import CSRF, HSTS, Compression, Limits, SecurityHeaders, Sessions, Threads
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
 from .exchange.lazy import lazy
+from .exchange.request import direct_origin
 from .exchange.upload import UploadFile
 from .handling.failures import handler_step
 from .handling.lifespan import Lifespan
@@ -22,17 +23,21 @@ from .handling.pipeline import Application
 from .handling.steps import around_steps, hook_step
 from .handling.table import Entry, Table, compose_route
 from .media.formats import Formats
+from .policies.compose import Options, Policies, make_cors_options
+from .policies.sessions import SessionPolicy
 from .routing.converters import BUILT_IN, make_converter
 from .routing.pattern import parse_pattern
 from .routing.route import HookEntry, Route, find_folder
 from .routing.router import check_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from os import PathLike
 
     from .apps.static import SinglePage, StaticFiles
+    from .config import Proxies, RateLimit
+    from .exchange.request import Origin
     from .media.formats import Encoders
     from .routing.converters import Converter
     from .routing.route import RouteOptions
@@ -41,6 +46,7 @@ if TYPE_CHECKING:
     from .types import Receive, Scope, Send, View
 
 F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
 
 STATIC_DIR: Final = "static"
 """The folder that is served when it is there, and not missed when it is not."""
@@ -58,6 +64,13 @@ class API(Application):
       file that makes the API. None serves none. Raises `ConfigurationError` when another than the default is missing.
     - `templates_dir`: where the templates are, relative to the same.
     - `auto_escape`: whether templates escape what they are given, for HTML.
+    - `secret_key`: signs sessions: long and random text, or several, of which the first signs and all verify.
+    - `sessions`: where they are kept and how their cookie is set.
+    - `enable_hsts`: HTTPS alone, True or a `HSTS`. - `allowed_hosts`: as `["example.com", "*.example.com"]`.
+    - `cors`, `cors_params`: whether and which other origins may read answers, by the fields of `CORS`.
+    - `csrf`: which other origins may send what carries cookies: `"auto"` for none, False for any, or a `CSRF`.
+    - `security_headers`: True, or a `SecurityHeaders`. - `compression`: True, or a `Compression`.
+    - `proxies`: those in front of the service. - `rate_limit`: how often a client may ask.
     """
 
     status_codes = status_codes
@@ -74,14 +87,36 @@ class API(Application):
         static_route: str = "/static",
         templates_dir: str | PathLike[str] = "templates",
         auto_escape: bool = True,
+        secret_key: str | Sequence[str] | None = None,
+        sessions: Sessions | None = None,
+        enable_hsts: bool | HSTS = False,
+        cors: bool = False,
+        cors_params: Mapping[str, Any] | None = None,
+        allowed_hosts: Sequence[str] | None = None,
+        csrf: Literal["auto", False] | CSRF = "auto",
+        security_headers: bool | SecurityHeaders = False,
+        proxies: Proxies | None = None,
+        rate_limit: RateLimit | None = None,
+        compression: bool | Compression = False,
     ) -> None:
-        super().__init__(threads or Threads())
+        super().__init__(threads or Threads(), rate_limit)
         folder = find_folder()
         self.debug = debug
         self.formats = Formats({UploadFile: UploadFile.describe, **(encoders or {})})
         self._templates_dir = join(folder, templates_dir)
         self._auto_escape = auto_escape
         self.limits = limits or Limits()
+        self.proxies = proxies
+        self.sessions = SessionPolicy(sessions or Sessions(), secret_key, debug=debug)
+        self.safety = Options(
+            allowed_hosts=allowed_hosts,
+            hsts=_wanted(HSTS, enable_hsts),
+            cors=make_cors_options(cors, cors_params),
+            csrf=_wanted(CSRF, csrf == "auto" or csrf),
+            security_headers=_wanted(SecurityHeaders, security_headers),
+            compression=_wanted(Compression, compression),
+        )
+        self.policies = Policies(self.safety, self.sessions.loader)
         self.state = SimpleNamespace()
         self.log = logging.getLogger("responder")
         self._lifespan = Lifespan(lifespan)
@@ -97,11 +132,20 @@ class API(Application):
             self._files = StaticFiles(join(folder, static_dir))
             self.get(f"{self._static_route}/{{path:path}}", name="static")(self._files)
 
+    @lazy
+    def resolve_origin(self) -> Callable[[Scope], Origin]:
+        """What tells where a request comes from."""
+        if self.proxies is None:
+            return direct_origin
+        from .policies.proxies import make_resolver  # noqa: PLC0415 - where it is wanted
+
+        return make_resolver(self.proxies)
+
     # Serving
 
     def build_table(self) -> Table:
         """Compose every route anew, and swap the table in whole."""
-        self.table = table = Table(self._entries, self, self.boards)
+        self.table = table = Table(self._entries, self, self.boards, self.policies)
         self.literals = table.literals
         return table
 
@@ -276,7 +320,7 @@ class API(Application):
         claims: dict[tuple[Any, ...], dict[str, Route]] = {}
         for route in routes:
             entry = self._read(route)
-            served = compose_route(entry, self.boards)
+            served = compose_route(entry, self.boards, self.policies)
             for shape in _shapes(entry):
                 _claim(claims.setdefault(shape, dict(self._claims.get(shape, {}))), route, served, shape)
         self._claims |= claims
@@ -316,6 +360,15 @@ class API(Application):
             return function
 
         return declare
+
+
+def _wanted(record: type[T], option: bool | T) -> T | None:  # noqa: FBT001 - an option of the API
+    """Give the record of an option that is one, or True for its defaults, or False for none."""
+    if option is False or isinstance(option, record):
+        return option or None
+    if option is True:
+        return record()
+    raise ConfigurationError(f"{option!r} is neither True, False nor a {record.__name__}.")
 
 
 def _shapes(entry: Entry) -> list[tuple[Any, ...]]:

@@ -6,17 +6,71 @@ constructor never becomes a wall.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from .errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from ipaddress import IPv4Network, IPv6Network
+    from typing import TypeAlias
 
-def _require_positive_integers(record: Limits | Threads) -> None:
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            name = f"{type(record).__name__}({field.name}={value!r})"
-            raise ConfigurationError(f"{name} must be a whole number of 1 or more.")
+    from .types import Store
+
+    Coding: TypeAlias = Literal["zstd", "br", "gzip"]
+
+CODINGS: Final[tuple[Coding, ...]] = ("zstd", "br", "gzip")
+"""The content codings that Responder writes, the best first."""
+
+_DAY: Final = 24 * 60 * 60
+_PERIODS: Final = {"second": 1, "minute": 60, "hour": 60 * 60, "day": _DAY}
+_RATE = re.compile(r"([1-9][0-9]{0,8})/(?:([1-9][0-9]{0,3}) )?(second|minute|hour|day)s?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.\-]*://(?:[a-z0-9_.\-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_COOKIE_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(r"[^\t -~]")
+
+
+def _refuse(record: object, name: str, what: str) -> None:
+    raise ConfigurationError(f"{type(record).__name__}({name}={getattr(record, name)!r}) {what}.")
+
+
+def _require_positive(record: Limits | Threads) -> None:
+    """Raise unless every number of the record is above 0: whole numbers, and seconds where a float is declared."""
+    for option in fields(record):
+        value, kind = getattr(record, option.name), str(option.type)
+        if kind == "int":
+            _require_whole(record, option.name)
+        elif value is None and kind.endswith("None"):
+            continue
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            _refuse(record, option.name, "must be a number of seconds above 0")
+
+
+def _require_whole(record: object, name: str, least: int = 1) -> None:
+    value = getattr(record, name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        _refuse(record, name, f"must be a whole number of {least} or more")
+
+
+def _texts(record: object, name: str) -> tuple[str, ...]:
+    """Give an option that is a list of text; a single text is a mistake that would be read letter by letter."""
+    value = getattr(record, name)
+    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+        _refuse(record, name, "is a list of text")
+    return tuple(value)
+
+
+def check_origin(origin: str) -> str:
+    """Give an origin as browsers write it, `https://example.org`. Raises `ConfigurationError` for what is none."""
+    written = origin.lower()
+    if not _ORIGIN.fullmatch(written):
+        raise ConfigurationError(f"{origin!r} is no origin; write scheme and host alone, as 'https://example.org'.")
+    scheme, _, rest = written.partition("://")
+    default = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return f"{scheme}://{rest.removesuffix(default)}" if default else written
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +87,11 @@ class Limits:
     - `parts`: parts of a multipart body, fields and files (400). Default 1000.
     - `part_headers`: header fields of one part (400); each is at most 4 KiB. Default 8.
     - `ranges`: ranges of a file in one request; with more it is sent whole. Default 16.
+    - `request_time`: seconds until the response begins (504), not counting the time in which the body is on its way;
+      None for no end. Default 60.
+    - `body_rate`: bytes a second at which a body has to arrive, looked at every ten seconds (408). Default 500.
+    - `write_stall`: seconds in which a client takes nothing of the response, before it is cut off. Default 60.
+    - `header_time`: seconds for the header of a request, on the granian that `api.run` starts. Default 30.
     """
 
     body: int = 16 * 1024 * 1024
@@ -45,9 +104,13 @@ class Limits:
     parts: int = 1000
     part_headers: int = 8
     ranges: int = 16
+    request_time: float | None = 60
+    body_rate: int = 500
+    write_stall: float = 60
+    header_time: float = 30
 
     def __post_init__(self) -> None:
-        _require_positive_integers(self)
+        _require_positive(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,4 +125,221 @@ class Threads:
     queue: int = 1000
 
     def __post_init__(self) -> None:
-        _require_positive_integers(self)
+        _require_positive(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """How sessions are kept: `API(sessions=Sessions(store=RedisStore("redis://...")))`.
+
+    - `store`: where the data is, so that only an opaque id travels; None keeps it in the signed cookie.
+    - `max_age`: seconds from the last change. Default 14 days.
+    - `cookie`: the cookie's name; one with `__Host-` is sent over HTTPS alone and bound to this host.
+    - `same_site`: `"lax"`, `"strict"` or `"none"`.
+    - `https_only`: whether the cookie is `Secure`; None for: when the request came by HTTPS.
+    - `domain`, `path`: as in `resp.set_cookie`.
+    """
+
+    store: Store | None = None
+    max_age: int = 14 * _DAY
+    cookie: str = "Responder-Session"
+    same_site: Literal["lax", "strict", "none"] = "lax"
+    https_only: bool | None = None
+    domain: str | None = None
+    path: str = "/"
+
+    def __post_init__(self) -> None:
+        _require_whole(self, "max_age")
+        if not _COOKIE_NAME.fullmatch(self.cookie):
+            _refuse(self, "cookie", "cannot name a cookie")
+        if self.same_site not in {"lax", "strict", "none"}:
+            _refuse(self, "same_site", "must be 'lax', 'strict' or 'none'")
+        if self.same_site == "none" and self.https_only is False:
+            _refuse(self, "https_only", "goes with no same_site='none', which browsers take over HTTPS alone")
+        if self.cookie.lower().startswith("__host-") and (self.domain is not None or self.path != "/"):
+            _refuse(self, "cookie", "needs path='/' and no domain")
+        if self.cookie.lower().startswith(("__host-", "__secure-")) and self.https_only is False:
+            _refuse(self, "https_only", f"goes with no cookie named {self.cookie!r}, which is for HTTPS alone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HSTS:
+    """HTTP Strict Transport Security (RFC 6797): `API(enable_hsts=HSTS(include_subdomains=True))`.
+
+    - `max_age`: seconds for which browsers use HTTPS alone. Default one year.
+    - `include_subdomains`: for the subdomains too.
+    - `preload`: consents to browsers' lists; needs a year and the subdomains.
+    - `port`: where HTTPS is, when it is not on 443.
+    """
+
+    max_age: int = 365 * _DAY
+    include_subdomains: bool = False
+    preload: bool = False
+    port: int = 443
+
+    def __post_init__(self) -> None:
+        _require_whole(self, "max_age", least=0)
+        if not isinstance(self.port, int) or not 0 < self.port < 65536:
+            _refuse(self, "port", "must be a port from 1 to 65535")
+        if self.preload and (self.max_age < 365 * _DAY or not self.include_subdomains):
+            _refuse(self, "preload", "needs max_age of a year and include_subdomains=True")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CORS:
+    """Which other origins may read answers, by the Fetch standard. `API(cors=True, cors_params={...})` makes it.
+
+    - `allow_origins`: exact origins, or `["*"]`. - `allow_origin_regex`: matches a whole origin.
+    - `allow_methods`: for requests that need a preflight; `["*"]` for all. Default `["GET"]`.
+    - `allow_headers`: those beyond the safelisted ones; `["*"]` for all. - `expose_headers`: readable by scripts.
+    - `allow_credentials`: cookies go along; not with the origin `*`.
+    - `max_age`: seconds for which a preflight is remembered. Default 60.
+    """
+
+    allow_origins: Sequence[str] = ()
+    allow_origin_regex: str | None = None
+    allow_methods: Sequence[str] = ("GET",)
+    allow_headers: Sequence[str] = ()
+    allow_credentials: bool = False
+    expose_headers: Sequence[str] = ()
+    max_age: int = 60
+
+    def __post_init__(self) -> None:
+        for name in ("allow_origins", "allow_methods", "allow_headers", "expose_headers"):
+            _texts(self, name)
+        if self.allow_credentials and "*" in (*self.allow_origins, *self.expose_headers):
+            raise ConfigurationError(
+                "CORS: browsers refuse '*' together with allow_credentials=True. List the origins and headers, "
+                "or use allow_origin_regex."
+            )
+        for origin in self.allow_origins:
+            if origin not in {"*", "null"}:
+                check_origin(origin)
+        for name in ("allow_methods", "allow_headers", "expose_headers"):
+            if wrong := [item for item in getattr(self, name) if not _COOKIE_NAME.fullmatch(item)]:
+                _refuse(self, name, f"has {wrong[0]!r}, which is no name")
+        try:
+            re.compile(self.allow_origin_regex or "")
+        except re.error as error:
+            raise ConfigurationError(f"CORS(allow_origin_regex={self.allow_origin_regex!r}): {error}.") from error
+        _require_whole(self, "max_age", least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CSRF:
+    """Which other origins may send requests that change something and carry cookies.
+
+    - `trusted_origins`: as `https://app.example.org`. Origins that CORS allows with credentials are trusted too.
+    """
+
+    trusted_origins: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for origin in _texts(self, "trusted_origins"):
+            check_origin(origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proxies:
+    """Which proxies stand before the service, and are believed about the client.
+
+    - `trusted`: their addresses and networks, as `10.0.0.0/8`; `"unix"` for whatever comes by a Unix socket.
+    - `header`: what they set: `"x-forwarded"` (`X-Forwarded-For`, `-Proto`, `-Host`) or `"forwarded"` (RFC 7239). The
+      other is ignored, since a proxy that does not know a header lets a client's own through.
+    - `host`: whether they also tell the host; most pass `Host` on instead.
+    """
+
+    trusted: Sequence[str]
+    header: Literal["x-forwarded", "forwarded"] = "x-forwarded"
+    host: bool = False
+    networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        trusted = _texts(self, "trusted")
+        if not trusted:
+            _refuse(self, "trusted", "names no proxy; leave proxies out instead")
+        if self.header not in {"x-forwarded", "forwarded"}:
+            _refuse(self, "header", "must be 'x-forwarded' or 'forwarded'")
+        try:
+            networks = tuple(ip_network(address) for address in trusted if address != "unix")
+        except ValueError as error:
+            raise ConfigurationError(f"Proxies(trusted=...): {error}. Write '10.0.0.0/8' or '192.0.2.7'.") from error
+        object.__setattr__(self, "networks", networks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityHeaders:
+    """Header fields by which browsers protect users; None leaves one out, and a view's own value always stays.
+
+    - `content_type_options`: `X-Content-Type-Options`. - `frame_options`: `X-Frame-Options`.
+    - `referrer_policy`, `permissions_policy`: the fields of these names.
+    - `opener_policy`, `resource_policy`: `Cross-Origin-Opener-Policy` and `-Resource-Policy`.
+    - `content_security_policy`: `{nonce}` in it becomes the request's own: `script-src 'nonce-{nonce}'`, and
+      `<script nonce="{{ request.csp_nonce }}">` in templates.
+    """
+
+    content_type_options: str | None = "nosniff"
+    frame_options: str | None = "DENY"
+    referrer_policy: str | None = "strict-origin-when-cross-origin"
+    opener_policy: str | None = "same-origin"
+    resource_policy: str | None = "same-origin"
+    permissions_policy: str | None = None
+    content_security_policy: str | None = None
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if value is not None and (not isinstance(value, str) or not value or _CONTROL.search(value)):
+                _refuse(self, option.name, "must be text that a header can carry, or None")
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """How often one client may ask: `RateLimit("100/minute")`, on an API, a router or a route.
+
+    - `rate`: `"10/second"`, `"100/minute"`, `"1000/5 hours"`.
+    - `by`: a function of the request that gives what is counted, None for nothing; by itself the client's address,
+      of IPv6 its network of 64 bits.
+    - `store`: a URL such as `redis://localhost` for counts that several processes share; None counts in this one.
+    - `keys`: how many clients are remembered in this process; beyond that those that were idle longest are forgotten.
+    - `name`: how the `RateLimit` field calls it.
+    """
+
+    rate: str
+    by: Callable[[Any], str | None] | None = field(default=None, kw_only=True)
+    store: str | None = field(default=None, kw_only=True)
+    keys: int = field(default=10_000, kw_only=True)
+    name: str = field(default="default", kw_only=True)
+    requests: int = field(init=False, repr=False)
+    seconds: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        match = _RATE.fullmatch(self.rate) if isinstance(self.rate, str) else None
+        if match is None:
+            raise ConfigurationError(f"RateLimit({self.rate!r}): write a rate such as '100/minute' or '5/10 seconds'.")
+        if self.by is not None and not callable(self.by):
+            _refuse(self, "by", "is a function of the request")
+        _require_whole(self, "keys")
+        if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", self.name):
+            _refuse(self, "name", "has up to 64 letters, digits and any of _.-")
+        object.__setattr__(self, "requests", int(match[1]))
+        object.__setattr__(self, "seconds", int(match[2] or 1) * _PERIODS[match[3]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compression:
+    """How answers are compressed: `API(compression=True)`, or this record.
+
+    - `codings`: which, the best first; those that are not installed are left out.
+    - `minimum`: bytes from which on it is worth it. Default 1024.
+    - `requests`: also read bodies that clients have compressed, up to `Limits.body` bytes when unpacked.
+    """
+
+    codings: Sequence[Coding] = CODINGS
+    minimum: int = 1024
+    requests: bool = False
+
+    def __post_init__(self) -> None:
+        if unknown := [coding for coding in _texts(self, "codings") if coding not in CODINGS]:
+            _refuse(self, "codings", f"has {unknown[0]!r}; known are zstd, br and gzip")
+        _require_whole(self, "minimum")

@@ -11,12 +11,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
-from ..http.headers import last_field
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from ..types import Message, Receive, Scope
+    from ..types import Message, Receive
 
 Failure = TypeVar("Failure", bound=Exception)
 
@@ -34,17 +33,17 @@ class Body:
 
     is_disconnected = False
     is_started = False
-    _received = 0
+    received = 0
     _is_complete = False
-    _is_receiving = False
+    is_awaited = False
     _content: bytes | None = None
     _failure: Exception | None = None
     _kept: _Kept | None = None
 
-    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+    def __init__(self, declared: bytes | None, receive: Receive, limit: int) -> None:
         self._receive = receive
         self.limit = limit
-        self._declared = _declared_length(scope)
+        self._declared = _read_length(declared)
 
     async def read(self) -> bytes:
         """Give the whole body; the second call gives the same bytes.
@@ -93,25 +92,23 @@ class Body:
             self.is_disconnected = True
             raise self._fail(ClientDisconnected("The client disconnected before its body had arrived."))
         chunk: bytes = message.get("body", b"")
-        self._received += len(chunk)
-        if self._received > self.limit:
+        self.received += len(chunk)
+        if self.received > self.limit:
             raise self._fail(ContentTooLarge(self.limit))
         # PERF: with all that was declared here, nobody waits for the empty end that granian sends after it.
-        self._is_complete = self._received == self._declared or not message.get("more_body", False)
-        if self._is_complete and self._declared is not None and self._received < self._declared:
-            raise self._fail(DecodeError(f"The body ended after {self._received} of {self._declared} bytes."))
+        self._is_complete = self.received == self._declared or not message.get("more_body", False)
+        if self._is_complete and self._declared is not None and self.received < self._declared:
+            raise self._fail(DecodeError(f"The body ended after {self.received} of {self._declared} bytes."))
         return chunk
 
     async def _next_message(self) -> Message:
-        if self._kept is not None:
-            return await self._kept.take()
-        self._is_receiving = True
+        self.is_awaited = True
         try:
-            return await self._receive()
+            return await (self._receive() if self._kept is None else self._kept.take())
         except (OSError, RuntimeError, ValueError) as error:  # granian's word for a chunk that is malformed
             raise self._fail(DecodeError("The body broke off, or its chunks are malformed.")) from error
         finally:
-            self._is_receiving = False
+            self.is_awaited = False
 
     def _fail(self, error: Failure) -> Failure:
         self._failure = error
@@ -120,7 +117,7 @@ class Body:
     @property
     def can_watch(self) -> bool:
         """Whether a watch may start: nobody is inside `receive()` and no watch has started before."""
-        return self._kept is None and not self._is_receiving
+        return self._kept is None and not self.is_awaited
 
     async def watch(self, when_gone: Callable[[], object]) -> None:
         """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
@@ -168,7 +165,6 @@ class _Kept:
         return {**self._last, "body": content}
 
 
-def _declared_length(scope: Scope) -> int | None:
+def _read_length(value: bytes | None) -> int | None:
     """Give the declared Content-Length, or None for what is no number: what arrives is counted all the same."""
-    value = last_field(scope["headers"], b"content-length")
     return int(value) if value is not None and value.isdigit() and len(value) < 19 else None

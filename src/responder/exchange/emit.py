@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..http.conditional import if_range_matches
-from ..http.headers import last_field
 from ..http.ranges import format_content_range, format_unsatisfied_range, parse_range
 from ..media.formats import JSON_ONLY
 from ..media.guard import CODEC_ERRORS
@@ -52,7 +51,7 @@ def render(req: Request, resp: Response) -> Rendered | None:
         return render_fully(req, resp)
     if kind is MEDIA:
         # PERF: looked at here, since a call for each of the three costs 0.2 us (benchmarks/in_process.py, row JSON).
-        accept = dict(req.scope["headers"]).get(b"accept", b"*/*")
+        accept = req.fields.get(b"accept", b"*/*")
         formats = req.api.formats
         kind = formats.json if accept in JSON_ONLY else formats.choose(accept)
         if kind.inline_bytes is not None and _takes_long(kind, resp):
@@ -74,6 +73,8 @@ def render(req: Request, resp: Response) -> Rendered | None:
         if not _MINDED.isdisjoint(dict(fields)):
             return render_fully(req, resp)
         headers += fields
+    if resp.policy_fields:
+        headers += resp.policy_fields
     size = len(body)
     headers.append(_LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size))
     return (
@@ -107,7 +108,7 @@ def render_fully(req: Request, resp: Response) -> Rendered | None:
         length = len(content)
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
-    return _start(status, headers), _body(b"" if method == "HEAD" else content)
+    return _start(resp, status, headers), _body(b"" if method == "HEAD" else content)
 
 
 def _takes_long(kind: Kind, resp: Response) -> bool:
@@ -127,8 +128,8 @@ def encode_slow(resp: Response) -> None:
     resp.kind = Kind(bytes, kind.content_type)
 
 
-def _start(status: int, headers: list[RawHeader]) -> Message:
-    return {"type": "http.response.start", "status": status, "headers": headers}
+def _start(resp: Response, status: int, headers: list[RawHeader]) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": [*headers, *resp.policy_fields]}
 
 
 def _body(content: bytes | None) -> Message | None:
@@ -137,7 +138,7 @@ def _body(content: bytes | None) -> Message | None:
 
 def _render_bodiless(resp: Response, status: int, *more: RawHeader) -> Rendered:
     length = [] if status in BODILESS else [(b"content-length", b"0")]
-    return _start(status, [*_without(resp.fields, _ABOUT_BODY), *more, *length]), _body(b"")
+    return _start(resp, status, [*_without(resp.fields, _ABOUT_BODY), *more, *length]), _body(b"")
 
 
 # Files
@@ -157,7 +158,7 @@ def _render_file(req: Request, resp: Response, file: File, status: int) -> Rende
         if len(ranges) == 1:
             headers.append((b"content-range", format_content_range(*ranges[0], file.size).encode("ascii")))
     resp.length = parts.length
-    start = _start(status, [*headers, (b"content-length", b"%d" % parts.length)])
+    start = _start(resp, status, [*headers, (b"content-length", b"%d" % parts.length)])
     if req.scope["method"] == "HEAD":
         return start, _body(b"")
     if ranges is None and (message := _whole_file(req, resp, file)):
@@ -168,13 +169,13 @@ def _render_file(req: Request, resp: Response, file: File, status: int) -> Rende
 
 def _ranges(req: Request, resp: Response, file: File) -> list[tuple[int, int]] | None:
     """Give the ranges that are asked for and may be given (RFC 9110 section 14.2), or None for the whole."""
-    asked = last_field(req.scope["headers"], b"range")
+    asked = req.fields.get(b"range")
     if asked is None:
         return None
     condition = req.headers.get("if-range")
     if condition is not None and not if_range_matches(condition, etag=resp.etag, last_modified=resp.last_modified):
         return None
-    return parse_range(asked.decode("latin-1"), file.size, req.api.limits.ranges)
+    return parse_range(asked.decode("latin-1"), file.size, req.limits.ranges)
 
 
 def _whole_file(req: Request, resp: Response, file: File) -> Message | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from ..errors import ConfigurationError, DecodeError, MissingValue, ServiceUnavailable, UnsupportedMediaType
 from ..http.charsets import decode_text
 from ..http.cookies import parse_cookies
-from ..http.headers import Headers, last_field
+from ..http.headers import Headers
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
 from ..http.query import QueryParams, parse_query
 from ..http.url import URL, parse_host
@@ -26,11 +26,15 @@ from .lazy import lazy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from concurrent.futures import Future
 
+    from ..config import Limits
+    from ..errors import HTTPError
     from ..media.formats import Format, Formats
     from ..types import RawHeader, Receive, Scope
     from .form import FormData
     from .parts import Part
+    from .session import Session
     from .upload import UploadFile
 
 T = TypeVar("T")
@@ -44,10 +48,32 @@ class Cookies(dict[str, str]):
 
 
 class Address(NamedTuple):
-    """The other end of the connection."""
+    """The other end of the connection; the port is 0 where a proxy does not tell it."""
 
     host: str
     port: int
+
+
+class Origin(NamedTuple):
+    """Where a request comes from. `host` is None where the `Host` header says it."""
+
+    client: Address | None
+    scheme: str
+    host: bytes | None = None
+
+
+def direct_origin(scope: Scope) -> Origin:
+    """Give what the server says."""
+    client = scope.get("client")
+    return Origin(Address(client[0], int(client[1])) if client else None, scope["scheme"])
+
+
+def read_host(scope: Scope) -> bytes:
+    """Give the `Host` header. Raises `DecodeError` unless there is exactly one (RFC 9112 section 3.2)."""
+    hosts: list[bytes] = [value for name, value in scope["headers"] if name == b"host"]
+    if len(hosts) != 1:
+        raise DecodeError("A request carries exactly one Host header.")
+    return hosts[0]
 
 
 class Request:
@@ -64,7 +90,16 @@ class Request:
     view: Any = None
     kept: Sequence[RawHeader] = ()
     entered: tuple[Any, ...] = ()
+    sending = 0
+    """The number of the message that is being sent, 0 between them."""
+
+    expired: HTTPError | None = None
+    """What the client is told when the request has been ended for its slowness."""
+
+    opened: Session | None = None
+    """The session, once it was asked for."""
     _form: FormData | None = None
+    _reader: Future[Any] | None = None
 
     scope: Scope
     receive: Receive
@@ -80,6 +115,17 @@ class Request:
         return method
 
     @lazy
+    def fields(self) -> dict[bytes, bytes]:
+        """The header fields as bytes, of repeated ones the last: for a look that is not worth an index."""
+        return dict(self.scope["headers"])
+
+    @lazy
+    def limits(self) -> Limits:
+        """What the client may send here."""
+        limits: Limits = self.api.limits
+        return limits
+
+    @lazy
     def headers(self) -> Headers:
         """The header fields: a case-insensitive mapping; `get_list` gives several of one name."""
         return Headers(self.scope["headers"])
@@ -87,14 +133,10 @@ class Request:
     @lazy
     def url(self) -> URL:
         """The address: `scheme`, `host`, `port`, `path`, `query`. A missing, doubled or malformed Host is a 400."""
-        hosts = self.headers.get_list("host")
-        if len(hosts) != 1:
-            raise DecodeError("A request carries exactly one Host header.")  # RFC 9112 section 3.2
-        host, port = decode_guarded(
-            "The Host header", lambda raw: parse_host(raw.decode("latin-1")), hosts[0].encode("latin-1")
-        )
+        told = self.origin.host
+        host, port = _parse_host(read_host(self.scope) if told is None else told)
         query = self.scope["query_string"].decode("latin-1")
-        return URL(scheme=self.scope["scheme"], host=host, port=port, path=self._raw_path, query=query)
+        return URL(scheme=self.origin.scheme, host=host, port=port, path=self._raw_path, query=query)
 
     @property
     def _raw_path(self) -> str:
@@ -109,27 +151,46 @@ class Request:
     @lazy
     def params(self) -> QueryParams:
         """The query: `req.params["q"]` is the last value, `get_list` gives all. Malformed, or too many pairs: 400."""
-        return parse_query(self.scope["query_string"], self.api.limits.query_pairs)
+        return parse_query(self.scope["query_string"], self.limits.query_pairs)
 
     @lazy
     def cookies(self) -> Cookies:
         """The cookies by name (RFC 6265bis); of two with one name the first, which is the more specific."""
-        return Cookies(parse_cookies(self.headers.get("cookie", ""), self.api.limits.cookies))
+        return Cookies(parse_cookies(self.headers.get("cookie", ""), self.limits.cookies))
+
+    @lazy
+    def origin(self) -> Origin:
+        """Where the request comes from: as the server says, or a proxy that `API(proxies=...)` trusts."""
+        resolve: Callable[[Scope], Origin] = self.api.resolve_origin
+        return resolve(self.scope)
 
     @property
     def client(self) -> Address | None:
-        """The address of the peer, or None when the server knows none (a Unix socket)."""
-        client = self.scope.get("client")
-        return Address(client[0], int(client[1])) if client else None
+        """The address of the peer, or None when the server knows none (a Unix socket); behind a proxy the client's."""
+        return self.origin.client
 
     @property
     def is_secure(self) -> bool:
         """Whether the request came by TLS."""
-        return self.scope["scheme"] in {"https", "wss"}
+        return self.origin.scheme in {"https", "wss"}
+
+    @property
+    def session(self) -> Session:
+        """The data of this client, a dict: the same as `resp.session`. Not touched: it costs nothing."""
+        if self.opened is None:
+            self.opened = self.api.sessions.open(self)
+        return self.opened
+
+    @lazy
+    def csp_nonce(self) -> str:
+        """The nonce of this response in `Content-Security-Policy`: `<script nonce="{{ request.csp_nonce }}">`."""
+        from secrets import token_urlsafe  # noqa: PLC0415 - few services use it
+
+        return token_urlsafe(16)
 
     @lazy
     def _declared_type(self) -> bytes:
-        return last_field(self.scope["headers"], b"content-type") or b""
+        return self.fields.get(b"content-type", b"")
 
     @lazy
     def _content_type(self) -> tuple[str, dict[str, str]]:
@@ -143,7 +204,7 @@ class Request:
     @property
     def is_json(self) -> bool:
         """Whether the body is declared as JSON: `application/json`, or a type that ends in `+json`."""
-        if last_field(self.scope["headers"], b"content-type") == b"application/json":
+        if self._declared_type == b"application/json":
             return True
         mimetype = self.mimetype
         return mimetype == "application/json" or mimetype.endswith("+json")
@@ -175,7 +236,7 @@ class Request:
 
     @lazy
     def _body(self) -> Body:
-        return Body(self.scope, self.receive, self.api.limits.body)
+        return Body(self.fields.get(b"content-length"), self.receive, self.limits.body)
 
     @property
     async def content(self) -> bytes:
@@ -216,7 +277,7 @@ class Request:
         from .parts import iterate_parts  # noqa: PLC0415 - the parser loads when it is used
 
         return iterate_parts(
-            self._body.stream(), self._content_type[1].get("boundary"), self.api.limits, self.call_for_file
+            self._body.stream(), self._content_type[1].get("boundary"), self.limits, self.call_for_file
         )
 
     def stream(self) -> AsyncIterator[bytes]:
@@ -251,7 +312,8 @@ class Request:
                 "Waiting for the body here would stop the event loop. In an async view write `await req.content`, "
                 "`await req.text` or `await req.media()`; in a sync view leave out `block=False`."
             )
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+        self._reader = reader = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        return reader.result()
 
     def _decode_text(self, content: bytes) -> str:
         return decode_guarded("The body", lambda raw: decode_text(raw, self.encoding), content)
@@ -281,7 +343,7 @@ class Request:
             return self._fit_form(self._read_form(content), form)
         if found.is_text and b";" in self._declared_type:
             content = self._as_utf8(content)
-        return found.read(content, model, self.api.limits)
+        return found.read(content, model, self.limits)
 
     def _as_utf8(self, content: bytes) -> bytes:
         if self.encoding.lower() in {"utf-8", "utf8"}:
@@ -290,14 +352,14 @@ class Request:
 
     def _read_form(self, content: bytes) -> FormData:
         charset = self.encoding if b";" in self._declared_type else "utf-8"
-        return _form_reader()(content, self.api.limits.form_fields, charset)
+        return _form_reader()(content, self.limits.form_fields, charset)
 
     async def _read_multipart(self) -> FormData:
         """Read the parts once, and keep what they hold: the files are gone from the wire then."""
         if self._form is None:
             from .form import read_form  # noqa: PLC0415 - forms load when one comes
 
-            self._form = await read_form(self.parts(), self.api.limits, self.call_for_file, self._keep)
+            self._form = await read_form(self.parts(), self.limits, self.call_for_file, self._keep)
         return self._form
 
     def _fit_form(self, data: FormData, form: Any) -> Any:
@@ -338,6 +400,22 @@ class Request:
             watcher = asyncio.ensure_future(self._body.watch(lambda: self.end(task)))
             self.endings = (*self.endings, watcher.cancel)
 
+    def expire(self, task: asyncio.Task[Any] | None, error: HTTPError) -> None:
+        """End what serves the request, and answer with `error`; the second time without an answer."""
+        if self._reader is not None:
+            self._reader.cancel()
+        if self.expired is not None or task is None:
+            self.end(task)
+        else:
+            self.expired = error
+            task.cancel()
+
+    @property
+    def received(self) -> int | None:
+        """How many bytes of the body have come, while somebody waits for more; else None."""
+        body: Body | None = self.__dict__.get("_body")
+        return None if body is None or not body.is_awaited else body.received
+
     def end(self, task: asyncio.Task[Any] | None) -> None:
         """Cancel the request, once: the client is gone, or the server ends. A second time would cut clean-up off."""
         if task is not None and not self.is_ended:
@@ -351,6 +429,19 @@ def _form_reader() -> Callable[[bytes, int, str], FormData]:
     from .form import decode_form  # noqa: PLC0415 - as said
 
     return decode_form
+
+
+def check_host(scope: Scope) -> None:
+    """Raise `DecodeError` for a `Host` header that is missing, malformed or there twice (RFC 9112 section 3.2).
+
+    Before and after HTTP/1.1 it may be missing.
+    """
+    if scope.get("http_version") == "1.1" or b"host" in dict(scope["headers"]):
+        _parse_host(read_host(scope))
+
+
+def _parse_host(host: bytes) -> tuple[str, int | None]:
+    return decode_guarded("The Host header", lambda raw: parse_host(raw.decode("latin-1")), host)
 
 
 def _is_loop_thread(loop: asyncio.AbstractEventLoop) -> bool:

@@ -13,7 +13,7 @@ from ..errors import EncodeError, HTTPError, Problem, UnsafeRedirect
 from ..http.conditional import evaluate_preconditions, format_etag
 from ..http.cookies import ResponseCookies
 from ..http.dates import format_http_date
-from ..http.headers import ResponseHeaders, last_field
+from ..http.headers import ResponseHeaders
 from ..http.negotiation import parse_media_type
 from ..http.url import encode_location, is_same_site
 from ..media.guard import CODEC_ERRORS
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ..media.formats import Formats
     from ..types import RawHeader
     from .request import Request
+    from .session import Session
 
     Chunks = AsyncIterable[bytes | str] | Iterable[bytes | str]
     Streamed = TypeVar("Streamed", bound=Callable[[], Chunks] | Chunks)
@@ -86,6 +87,9 @@ class Response:
     kind: Kind | None = None
     length: int | None = None
     tasks: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...] = ()
+    policy_fields: tuple[RawHeader, ...] = ()
+    """Header fields of the policies, beside those that were set; none of them tells of the body."""
+
     _encoding = "utf-8"
     _headers: ResponseHeaders | None = None
     _cookies: ResponseCookies | None = None
@@ -186,7 +190,7 @@ class Response:
             return formats.problem
         if self._headers is not None and (declared := self._headers.get("content-type")):
             return formats.kind_of(declared)
-        return formats.choose(last_field(self.req.scope["headers"], b"accept"))
+        return formats.choose(self.req.fields.get(b"accept"))
 
     def stream(self, source: Streamed) -> Streamed:
         """Send what a generator yields, as it yields: `@resp.stream` on a generator function without parameters.
@@ -321,6 +325,11 @@ class Response:
         known = {name.lower() for name in present}
         present += [name for name in dict.fromkeys(names) if name.lower() not in known]
         self.headers["vary"] = ", ".join(present)
+
+    @property
+    def session(self) -> Session:
+        """The data of this client, a dict: `resp.session["user"] = "kenneth"`; the same as `req.session`."""
+        return self.req.session
 
     # Validators
 

@@ -10,7 +10,6 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ..errors import ClientDisconnected, HTTPError, InvalidCookie, InvalidHeader, UnsafeRedirect
-from ..http.headers import last_field
 from ..http.negotiation import prefers_html
 from ..status_codes import phrase
 from .steps import hook_step
@@ -103,7 +102,7 @@ def report(req: Request, error: Exception) -> None:
 def render_default(req: Request, resp: Response, error: Exception) -> None:
     """Answer an error that nobody handles."""
     answer = answer_for(error)
-    accept = last_field(req.scope["headers"], b"accept")
+    accept = req.fields.get(b"accept")
     is_browser = accept is not None and prefers_html(accept.decode("latin-1"))
     if is_mistake(error) and req.api.debug and _is_local(req):
         _render_debug(req, resp, error, is_browser=is_browser)
@@ -128,7 +127,7 @@ def _render_debug(req: Request, resp: Response, error: Exception, *, is_browser:
 def _is_local(req: Request) -> bool:
     """Say whether the client is on this machine: not one behind a proxy that is. A name is no address of anybody."""
     client = req.scope.get("client")
-    if client is None or not _FORWARDED.isdisjoint(dict(req.scope["headers"])):
+    if client is None or not _FORWARDED.isdisjoint(req.fields):
         return False
     try:
         return ip_address(client[0]).is_loopback

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ServiceUnavailable
+from .deadlines import Watch
 from .threads import WorkerPool
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Board:
         self._guards: list[AsyncGenerator[None]] = []
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._seen: set[Request] = set()
+        self._seen: dict[Request, Watch] = {}
+        self._swept = 0.0
 
     @property
     def pool(self) -> WorkerPool:
@@ -93,10 +95,18 @@ class Board:
         self._timer = self.loop.call_later(SWEEP_SECONDS, self.sweep)
 
     def sweep(self) -> None:
-        """Watch over the requests that were here at the last sweep already."""
-        for req in self._seen.intersection(self.live):
-            req.watch(self.live[req])
-        self._seen = set(self.live)
+        """Watch over the requests that were here at the last sweep already, and hold them to their limits of time."""
+        now = self.loop.time()
+        seen, self._seen = self._seen, {}
+        for req, task in self.live.items():
+            watch = seen.get(req)
+            if watch is None:
+                watch = Watch()
+            else:
+                req.watch(task)
+                watch.add(req, task, now - self._swept)
+            self._seen[req] = watch
+        self._swept = now
         if self.live:
             self.arm()
         else:

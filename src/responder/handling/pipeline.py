@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..errors import ClientDisconnected
 from ..exchange.emit import encode_slow, render, render_fully, split_chunk
 from ..exchange.file import PIECE
-from ..exchange.request import Request
+from ..exchange.request import Request, check_host
 from ..exchange.response import Response
+from ..http.url import is_usual_host
 from ..routing.router import Router
 from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from ..config import Threads
+    from ..config import RateLimit, Threads
     from ..exchange.emit import Rendered
     from ..types import Receive, Scope, Send
     from .in_flight import Board
@@ -71,8 +72,8 @@ def compose(plan: Plan, boards: Boards) -> Pipeline:
 class Application(Router, ABC):
     """The root router as an ASGI 3 application, but for what a path leads to that is not among the literal ones."""
 
-    def __init__(self, threads: Threads) -> None:
-        super().__init__()
+    def __init__(self, threads: Threads, rate_limit: RateLimit | None = None) -> None:
+        super().__init__(rate_limit=rate_limit)
         self.boards = Boards(threads)
         self.table: Table | None = None
         self.literals: dict[bytes, dict[str, Pipeline]] = {}
@@ -116,15 +117,23 @@ class Application(Router, ABC):
         live[req] = current_task(board.loop)
         try:
             try:
+                headers = scope["headers"]
+                req.fields = fields = dict(headers)
+                # PERF: a look at usual hosts alone, and for names that come twice (benchmarks/in_process.py, row text)
+                if not is_usual_host(fields.get(b"host", b"")) or len(fields) != len(headers):
+                    check_host(scope)
                 result = await run(req, resp)
                 if result is not None:
                     apply_result(resp, result)
+                if req.opened is not None:
+                    await req.opened.save(resp)
                 start, body = render(req, resp) or await _render_anywhere(req, resp, board)
             except Exception as error:  # noqa: BLE001 - whatever a view raises becomes a response
                 start, body = await recover(req, resp, error)
             except (CancelledError, SystemExit) as error:
-                start, body = await recover(req, resp, _contain(error, live[req]))
+                start, body = await recover(req, resp, _contain(req, error, live[req]))
             try:
+                req.sending = 1
                 await send(start)
                 if body is not None:
                     await send(body)
@@ -146,13 +155,16 @@ class Application(Router, ABC):
                     end()
 
 
-def _contain(error: BaseException, task: Task[Any] | None) -> Exception:
+def _contain(req: Request, error: BaseException, task: Task[Any] | None) -> Exception:
     """Give what stands for a `sys.exit()` in a view, or its waiting on what was cancelled: neither ends the server.
 
-    Raises the error again when it is the request itself that was cancelled.
+    Raises the error again when it is the request itself that was cancelled, unless that was for its slowness.
     """
     if isinstance(error, CancelledError) and (task is None or task.cancelling()):
-        raise error
+        if req.expired is None or req.is_ended:
+            raise error
+        _absorb_cancellation(task)
+        return req.expired
     contained = RuntimeError(f"A view raised {type(error).__name__}, which would end more than its request.")
     contained.__cause__ = error
     return contained
@@ -183,6 +195,7 @@ class _Recovery:
     async def __call__(self, req: Request, resp: Response, error: Exception) -> Rendered:
         if req.part <= Part.BEFORE and (self._plan.before or self._plan.arounds):
             req.kept = resp.fields.copy()
+        req.opened = None  # what a request that fails has put into its session is not kept
         for handler in (self._plan.handlers.find(error), None):
             # An after hook that fails does not see its own failure; every other response passes it.
             after_failed = req.part == Part.AFTER
@@ -190,10 +203,16 @@ class _Recovery:
                 await self._answer(req, resp, error, handler)
                 if not after_failed:
                     await self._run_after(req, resp)
+                await self._finish(req, resp)
+                if handler is not None:
+                    await _save_session(req, resp)
                 return await _render_anywhere(req, resp, self._boards.current())
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = _follow_up(error, another)
         await self._answer(req, resp, error, None)
+        for step in self._plan.finishers:
+            if not step.is_async:  # those are the ones that cannot fail
+                step.call(req, resp)
         return await _render_anywhere(req, resp, self._boards.current())
 
     async def _answer(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
@@ -210,7 +229,17 @@ class _Recovery:
         req.part = Part.AFTER
         for step in self._plan.after:
             await run_step(step, req, resp, self._boards)
+
+    async def _finish(self, req: Request, resp: Response) -> None:
+        req.part = Part.FINISH
+        for step in self._plan.finishers:
+            await run_step(step, req, resp, self._boards)
         req.part = Part.EMIT
+
+
+async def _save_session(req: Request, resp: Response) -> None:
+    if req.opened is not None:
+        await req.opened.save(resp)
 
 
 def _follow_up(error: Exception, another: Exception) -> Exception:
@@ -225,25 +254,25 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
-    count, is_sending = 0, False
+    count = req.sending = 0
     try:
         async with aclosing(open_chunks(resp.body, board, resp.length)) as chunks:
             try:
                 async for chunk in chunks:
                     # PERF: as nearly all are; a loop around each costs 0.3 us (benchmarks/in_process.py, row stream)
                     whole = type(chunk) is bytes and 0 < len(chunk) <= PIECE
-                    is_sending = True
                     if whole:
+                        req.sending = count = count + 1
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                     else:
                         for piece in split_chunk(chunk):
+                            req.sending = count = count + 1
                             await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    is_sending = False
-                    count += 1
+                    req.sending = 0
                     if not count % OTHERS_TURN:
                         await sleep(0)
             except UNSENT as error:
-                if not is_sending:
+                if not req.sending:
                     raise
                 raise ClientDisconnected("The client disconnected before its response was sent.") from error
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off

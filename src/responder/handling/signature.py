@@ -76,6 +76,11 @@ def _wanted_names(function: Callable[..., Any], given: Sequence[str], offered: S
     return tuple(parameter.name for parameter in named)
 
 
+def is_coroutine(function: Callable[..., Any]) -> bool:
+    """Say whether calling it gives a coroutine."""
+    return inspect.iscoroutinefunction(_code(function))
+
+
 def describe_callable(function: Any) -> str:
     """Give `view (file.py:12)`, as far as the object tells."""
     name = getattr(function, "__qualname__", None) or type(function).__qualname__

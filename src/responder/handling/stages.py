@@ -30,16 +30,19 @@ if TYPE_CHECKING:
 
 
 class Part(IntEnum):
-    """Where in a request a stage stands. A before stage that sets the response skips what is before AFTER."""
+    """Where in a request a stage stands. A guard or hook that sets the response skips guards, hooks and view."""
 
-    ENTER = 0
-    BEFORE = 1
-    VIEW = 2
-    AFTER = 3
-    EMIT = 4
+    GUARD = 0
+    ENTER = 1
+    BEFORE = 2
+    VIEW = 3
+    AFTER = 4
+    FINISH = 5
+    EMIT = 6
 
 
-_VIEW, _AFTER, _EMIT = Part.VIEW, Part.AFTER, Part.EMIT
+_VIEW, _AFTER, _FINISH, _EMIT = Part.VIEW, Part.AFTER, Part.FINISH, Part.EMIT
+_SKIPPED = frozenset({Part.GUARD, Part.BEFORE, Part.VIEW})
 
 
 class Stage(NamedTuple):
@@ -50,7 +53,10 @@ class Stage(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Everything a route's pipeline is made of for one method."""
+    """Everything a route's pipeline is made of for one method.
+
+    Guards come before the hooks, and end the request as a before hook does; finishers come last, and see every response.
+    """
 
     names: tuple[str, ...]
     view: tuple[Step, ...]
@@ -58,6 +64,8 @@ class Plan(NamedTuple):
     after: tuple[Step, ...]
     arounds: tuple[Around, ...]
     handlers: Handlers
+    guards: tuple[Step, ...] = ()
+    finishers: tuple[Step, ...] = ()
 
 
 def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, as the pipeline is
@@ -66,7 +74,9 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
     if len(stages) == 1 and stages[0].step.is_async:
         call: Run = stages[0].step.call
         return call
-    if not plan.arounds and all(stage.step.is_async for stage in stages):
+    hooked = (*plan.before, *plan.view, *plan.after)
+    are_policies_inline = not any(step.is_async for step in (*plan.guards, *plan.finishers))
+    if not plan.arounds and are_policies_inline and all(step.is_async for step in hooked):
         return _compose_async_run(plan)
     groups = _group(stages)
 
@@ -76,13 +86,17 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
         while rest:
             try:
                 for part, is_threaded, call in rest:
-                    if answered and (part is Part.BEFORE or part is Part.VIEW):
+                    if answered and part in _SKIPPED:
                         continue
                     if is_threaded:
                         board = boards.current()
                         req.loop = board.loop
                         hop = board.pool.submit(call, req, resp, answered)
-                        answered = await (_to_its_end(hop) if plan.arounds else hop)
+                        try:
+                            answered = await (_to_its_end(hop) if plan.arounds else hop)
+                        except CancelledError:
+                            board.pool.abandon(hop)
+                            raise
                         continue
                     req.part = part
                     result = call(req, resp)
@@ -109,26 +123,36 @@ def _compose_async_run(plan: Plan) -> Run:
     PERF: without worker threads and around hooks to think of, a request with two hooks takes 0.7 us less
     (benchmarks/in_process.py, row hooks).
     """
-    before, view, after = ([step.call for step in steps] for steps in (plan.before, plan.view, plan.after))
+    guards, before, view, after, finishers = (
+        [step.call for step in steps] for steps in (plan.guards, plan.before, plan.view, plan.after, plan.finishers)
+    )
 
     async def run(req: Request, resp: Response) -> None:
-        for call in before:
-            result = await call(req, resp)
-            if result is not None:
-                apply_result(resp, result)
-            if _checkpoint(req, resp):
+        for guard in guards:
+            guard(req, resp)
+            if resp.status is not None:
                 break
         else:
-            req.part = _VIEW
-            for call in view:
+            for call in before:
                 result = await call(req, resp)
                 if result is not None:
                     apply_result(resp, result)
+                if _checkpoint(req, resp):
+                    break
+            else:
+                req.part = _VIEW
+                for call in view:
+                    result = await call(req, resp)
+                    if result is not None:
+                        apply_result(resp, result)
         req.part = _AFTER
         for call in after:
             result = await call(req, resp)
             if result is not None:
                 apply_result(resp, result)
+        req.part = _FINISH
+        for finish in finishers:
+            finish(req, resp)
         req.part = _EMIT
 
     return run
@@ -145,20 +169,22 @@ async def _to_its_end(hop: Future[bool]) -> bool:
 
 
 def _stages(plan: Plan) -> list[Stage]:
+    guards = [Stage(Part.GUARD, step) for step in plan.guards]
     around = [Stage(Part.ENTER, around.enter) for around in plan.arounds]
     before = [Stage(Part.BEFORE, step) for step in plan.before]
     view = [Stage(Part.VIEW, step) for step in plan.view]
-    return around + before + view + _last_stages(plan.after, plan.arounds)
+    return guards + around + before + view + _last_stages(plan, plan.after, plan.arounds)
 
 
-def _last_stages(after: Iterable[Step], arounds: Sequence[Around]) -> list[Stage]:
+def _last_stages(plan: Plan, after: Iterable[Step], arounds: Sequence[Around]) -> list[Stage]:
     last = [Stage(Part.AFTER, step) for step in after]
-    return last + [Stage(Part.AFTER, around.leave) for around in reversed(arounds)]
+    last += [Stage(Part.AFTER, around.leave) for around in reversed(arounds)]
+    return last + [Stage(Part.FINISH, step) for step in plan.finishers]
 
 
 def _stages_after_unwinding(plan: Plan, req: Request) -> list[Stage]:
     """Give what is left when an around hook has swallowed an error: after hooks, and the hooks further out."""
-    return _last_stages(() if req.part is Part.AFTER else plan.after, plan.arounds[: len(req.entered)])
+    return _last_stages(plan, () if req.part is Part.AFTER else plan.after, plan.arounds[: len(req.entered)])
 
 
 class _Group(NamedTuple):
@@ -190,7 +216,7 @@ def _hop(stages: list[Stage]) -> _Group:
     def hop(req: Request, resp: Response, answered: bool) -> bool:  # noqa: FBT001 - a pool takes positions only
         ON_THREAD.set(req)
         for part, call in calls:
-            if answered and (part is Part.BEFORE or part is Part.VIEW):
+            if answered and part in _SKIPPED:
                 continue
             req.part = part
             result = call(req, resp)
@@ -263,7 +289,12 @@ async def run_step(step: Step, req: Request, resp: Response, boards: Boards, *mo
     if step.is_threaded:
         board = boards.current()
         req.loop = board.loop
-        result = await board.pool.submit(step.call, req, resp, *more)
+        hop = board.pool.submit(step.call, req, resp, *more)
+        try:
+            result = await hop
+        except CancelledError:
+            board.pool.abandon(hop)
+            raise
     else:
         result = step.call(req, resp, *more)
         if step.is_async:

@@ -8,19 +8,21 @@ from ..routing.matcher import Matcher, path_segments
 from .failures import Handlers
 from .fallbacks import ANSWER_OPTIONS, REDIRECT, format_allow, mended_location, method_not_allowed, not_found
 from .pipeline import compose
+from .signature import is_coroutine
 from .stages import Plan
-from .steps import around_steps, hook_step, view_steps
+from .steps import Step, around_steps, hook_step, view_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..policies.compose import Policies, Stand
     from ..routing.pattern import Pattern
     from ..routing.route import HookEntry, Route
     from ..routing.router import Router
     from ..types import Scope
     from .in_flight import Boards
     from .pipeline import Pipeline
-    from .steps import Around, Step
+    from .steps import Around
 
 
 class Entry(NamedTuple):
@@ -33,8 +35,8 @@ class Entry(NamedTuple):
 class Table:
     """Finds the pipeline for a request. `literals` is what the API looks into first: raw paths to methods."""
 
-    def __init__(self, entries: Iterable[Entry], root: Router, boards: Boards) -> None:
-        composed = [(entry, compose_route(entry, boards)) for entry in entries]
+    def __init__(self, entries: Iterable[Entry], root: Router, boards: Boards, policies: Policies) -> None:
+        composed = [(entry, compose_route(entry, boards, policies)) for entry in entries]
         # HEAD follows GET, unless a route of its own, wherever that was declared, comes after and replaces it.
         following = [(entry, {"HEAD": methods["GET"]}) for entry, methods in composed if "GET" in methods]
         composed = following + composed
@@ -51,9 +53,10 @@ class Table:
             if entry.route.default:
                 self._default |= methods
         hooks, handlers = _hooks((root,), None), Handlers((root,))
+        stand = _steps(policies.around(None, (root,), None))
 
         def compose_fallback(view: Step, *names: str) -> Pipeline:
-            return compose(Plan(names, (view,), *hooks, handlers), boards)
+            return compose(Plan(names, (view,), *hooks, handlers, *stand), boards)
 
         self._not_found = compose_fallback(not_found(handlers))
         self._not_allowed = compose_fallback(method_not_allowed(handlers), "allow")
@@ -125,12 +128,20 @@ def _hooks(owners: Sequence[Router], route: Route | None) -> _Hooks:
     )
 
 
-def compose_route(entry: Entry, boards: Boards) -> dict[str, Pipeline]:
+def _steps(stand: Stand) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """Give guards and finishers as steps, which run on the event loop whether they are async or not."""
+    guards, finishers = (tuple(Step(call, is_coroutine(call), is_threaded=False) for call in calls) for calls in stand)
+    return guards, finishers
+
+
+def compose_route(entry: Entry, boards: Boards, policies: Policies) -> dict[str, Pipeline]:
     """Give a route's pipeline for each method. Raises `ConfigurationError` for a view or hook that cannot work."""
     route, pattern = entry
     names = pattern.names if pattern is not None else ()
     hooks, handlers = _hooks(route.owners, route), Handlers(route.owners)
     return {
-        method: compose(Plan(names, steps, *hooks, handlers), boards)
+        method: compose(
+            Plan(names, steps, *hooks, handlers, *_steps(policies.around(method, route.owners, route))), boards
+        )
         for method, steps in view_steps(route, names).items()
     }

@@ -60,6 +60,8 @@ class WorkerPool:
         self._work: SimpleQueue[_Call | None] = SimpleQueue()
         self._done: deque[_Outcome] = deque()
         self._flushing = False
+        self._abandoned: set[asyncio.Future[Any]] = set()
+        self._most_abandoned = workers
         self._pending = 0
         self._peak = 0  # the most calls pending at once since the last look at idle threads
         self._serving = 0  # threads that take calls
@@ -68,6 +70,31 @@ class WorkerPool:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._closing = False
         self._changed = asyncio.Event()
+
+    def abandon(self, future: asyncio.Future[Any]) -> None:
+        """Let another thread take the place of the one that runs a call which nobody waits for, until that ends.
+
+        As many as `workers` may be replaced at a time.
+        """
+        if len(self._abandoned) < self._most_abandoned and not self._closing:
+            self._abandoned.add(future)
+            self._workers += 1
+            self._limit += 1
+            if self._pending > self._serving:
+                self._start_thread()
+
+    def _take_back(self, future: asyncio.Future[Any]) -> None:
+        """End a thread, now that one which was replaced is free again."""
+        self._abandoned.discard(future)
+        self._workers -= 1
+        self._limit = max(0, self._limit - 1)
+        if self._serving > self._workers:
+            self._end_threads(1)
+
+    @property
+    def abandoned(self) -> int:
+        """How many calls run on although nobody waits for them."""
+        return len(self._abandoned)
 
     @property
     def pending(self) -> int:
@@ -175,6 +202,8 @@ class WorkerPool:
             future, value, error = done.popleft()
             self._pending -= 1
             if future.done():
+                if future in self._abandoned:
+                    self._take_back(future)
                 continue
             if error is None:
                 future.set_result(value)

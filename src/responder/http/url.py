@@ -30,6 +30,9 @@ _QUERY = re.compile(r"[!\"$-\[\]-~]*")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SEGMENT_SAFE = "!$&'()*+,;=:@"
 
+is_usual_host = re.compile(rb"(?:[a-z0-9_\-]{1,60}\.){0,3}[a-z0-9_\-]{1,60}(?::[1-9][0-9]{0,3})?").fullmatch
+"""Finds most hosts good at one look; the others are for `parse_host`."""
+
 _ABSOLUTE = re.compile(r"(https?)://([^/?#]+)", re.ASCII | re.IGNORECASE)
 _DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

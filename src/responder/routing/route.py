@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+    from ..config import Limits, RateLimit
     from ..types import ErrorHandler, Hook, View
     from .router import Router
 
@@ -38,6 +39,9 @@ class RouteOptions(TypedDict, total=False):
     before: Hooks
     after: Hooks
     around: Hooks
+    csrf: bool
+    rate_limit: RateLimit | None
+    limits: Limits | None
 
 
 class HookEntry(NamedTuple):
@@ -60,6 +64,9 @@ class Route:
     before: tuple[HookEntry, ...] = ()
     after: tuple[HookEntry, ...] = ()
     around: tuple[HookEntry, ...] = ()
+    csrf: bool = True
+    rate_limit: RateLimit | None = None
+    limits: Limits | None = None
     owners: tuple[Router, ...] = ()
     place: str = ""
 
@@ -81,7 +88,9 @@ class Route:
         }
         flags = {"default": True} if self.default else {}
         inline = {} if self.block else {"block": False}
-        return flags | inline | {kind: names for kind, names in hooks.items() if names}
+        exempt = {} if self.csrf else {"csrf": False}
+        rate = {} if self.rate_limit is None else {"rate_limit": self.rate_limit.rate}
+        return flags | inline | exempt | rate | {kind: names for kind, names in hooks.items() if names}
 
 
 def check_methods(methods: Iterable[str] | None) -> frozenset[str] | None:

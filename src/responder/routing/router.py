@@ -14,6 +14,7 @@ from .route import HookEntry, Route, check_callable, check_methods, find_place, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ..config import Limits, RateLimit
     from ..types import ErrorHandler, Hook, View
     from .route import Hooks, RouteOptions
 
@@ -21,10 +22,14 @@ V = TypeVar("V", bound="Callable[..., Any]")
 
 
 class Router:
-    """A group of routes: `Router(prefix="/v1")`, then `@router.get("/pets")`, then `api.include(router)`."""
+    """A group of routes: `Router(prefix="/v1")`, then `@router.get("/pets")`, then `api.include(router)`.
 
-    def __init__(self, *, prefix: str = "") -> None:
+    `rate_limit` counts what a client asks of all its routes together.
+    """
+
+    def __init__(self, *, prefix: str = "", rate_limit: RateLimit | None = None) -> None:
         self.prefix = check_prefix(prefix)
+        self.rate_limit = rate_limit
         self.routes: list[Route] = []
         self.before: list[HookEntry] = []
         self.after: list[HookEntry] = []
@@ -46,6 +51,9 @@ class Router:
         before: Hooks = (),
         after: Hooks = (),
         around: Hooks = (),
+        csrf: bool = True,
+        rate_limit: RateLimit | None = None,
+        limits: Limits | None = None,
     ) -> Callable[[V], V]:
         """Declare the view of a path: `@api.route("/pets/{id:int}")`.
 
@@ -54,6 +62,8 @@ class Router:
         - `default`: the view also answers whatever no route matches.
         - `block`: False runs a sync view on the event loop, for one that never waits.
         - `before`, `after`, `around`: hooks of this route alone, one or a list.
+        - `csrf`: False lets other sites send what carries cookies, as for a webhook.
+        - `rate_limit`: how often a client may ask for this route. - `limits`: what it may send here, and how long.
         - `before_request`: without a path, the function becomes a before hook of the whole router.
 
         Raises `ConfigurationError` for a path, method, hook or view that cannot work, and for a duplicate.
@@ -77,6 +87,9 @@ class Router:
                 name=name or "",
                 default=default,
                 block=block,
+                csrf=csrf,
+                rate_limit=rate_limit,
+                limits=limits,
                 place=place,
                 owners=(self,),
                 **options,
