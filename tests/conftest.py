@@ -36,10 +36,11 @@ class Answer(NamedTuple):
 class Caller:
     """Calls an ASGI application once and checks that it answers as the protocol says.
 
-    A `Host` is added to the headers unless it is None. The request's body is `body`, chunk by chunk, or else `arriving`: the messages, or errors, of `receive()`.
+    A `Host` is added to the headers unless it is None.
+    The request's body is `body`, chunk by chunk, or else `arriving`: the messages, or errors, of `receive()`.
     """
 
-    def __call__(
+    def __call__(  # noqa: PLR0913 - the parts of a request
         self,
         app: ASGIApp,
         raw_path: bytes | None = b"/",

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 import responder
+from responder.config import check_origin
 
 RECORDS = [responder.Limits, responder.Threads]
-OPTIONS = [(record, field.name) for record in RECORDS for field in fields(record)]
+OPTIONS = [(record, field.name) for record in RECORDS for field in fields(record) if field.type == "int"]
+TIMES = ["request_time", "write_stall", "header_time"]
 
 
 def test_the_defaults_are_those_that_are_documented() -> None:
@@ -23,6 +25,120 @@ def test_an_option_is_a_whole_number_of_one_or_more(record: Any, option: str, va
     with pytest.raises(responder.ConfigurationError) as caught:
         record(**{option: value})
     assert str(caught.value) == f"{record.__name__}({option}={value!r}) must be a whole number of 1 or more."
+
+
+@pytest.mark.parametrize("option", TIMES)
+@pytest.mark.parametrize("value", [0, -1.5, float("inf"), float("nan"), True, "10", ()])
+def test_a_time_is_a_number_of_seconds(option: str, value: Any) -> None:
+    with pytest.raises(responder.ConfigurationError) as caught:
+        responder.Limits(**{option: value})
+    assert str(caught.value) == f"Limits({option}={value!r}) must be a number of seconds above 0."
+
+
+def test_only_the_time_of_a_request_may_be_without_end() -> None:
+    assert responder.Limits(request_time=None).request_time is None
+    with pytest.raises(responder.ConfigurationError):
+        responder.Limits(write_stall=None)  # type: ignore[arg-type]
+
+
+def refused(record: Any, **options: Any) -> str:
+    with pytest.raises(responder.ConfigurationError) as caught:
+        record(**options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("record", "options", "reason"),
+    [
+        (responder.Sessions, {"max_age": 0}, "Sessions(max_age=0) must be a whole number of 1 or more."),
+        (responder.Sessions, {"cookie": "a b"}, "Sessions(cookie='a b') cannot name a cookie."),
+        (responder.Sessions, {"same_site": "no"}, "Sessions(same_site='no') must be 'lax', 'strict' or 'none'."),
+        (responder.Sessions, {"same_site": "none", "https_only": False}, "over HTTPS alone"),
+        (responder.Sessions, {"cookie": "__Host-s", "path": "/a"}, "needs path='/' and no domain"),
+        (responder.Sessions, {"cookie": "__Host-s", "domain": "example.com"}, "needs path='/' and no domain"),
+        (responder.Sessions, {"cookie": "__Secure-s", "https_only": False}, "is for HTTPS alone"),
+        (responder.HSTS, {"max_age": -1}, "HSTS(max_age=-1) must be a whole number of 0 or more."),
+        (responder.HSTS, {"port": 0}, "HSTS(port=0) must be a port from 1 to 65535."),
+        (responder.HSTS, {"port": "443"}, "HSTS(port='443') must be a port"),
+        (responder.HSTS, {"preload": True}, "needs max_age of a year and include_subdomains=True"),
+        (responder.CSRF, {"trusted_origins": "https://a.example"}, "is a list of text"),
+        (responder.CSRF, {"trusted_origins": ["a.example"]}, "'a.example' is no origin"),
+        (responder.CSRF, {"trusted_origins": ["https://a.example/"]}, "'https://a.example/' is no origin"),
+        (responder.Proxies, {"trusted": []}, "names no proxy"),
+        (responder.Proxies, {"trusted": "10.0.0.0/8"}, "is a list of text"),
+        (responder.Proxies, {"trusted": ["10.0.0.1/8"]}, "has host bits set"),
+        (responder.Proxies, {"trusted": ["proxy"]}, "Write '10.0.0.0/8' or '192.0.2.7'"),
+        (responder.Proxies, {"trusted": ["10.0.0.1"], "header": "via"}, "must be 'x-forwarded' or 'forwarded'"),
+        (responder.SecurityHeaders, {"frame_options": ""}, "must be text that a header can carry, or None"),
+        (responder.SecurityHeaders, {"frame_options": "a\nb"}, "must be text that a header can carry, or None"),
+        (responder.SecurityHeaders, {"frame_options": 5}, "must be text that a header can carry, or None"),
+        (responder.Compression, {"codings": ["gzip", "lzma"]}, "has 'lzma'; known are zstd, br and gzip"),
+        (responder.Compression, {"codings": "gzip"}, "is a list of text"),
+        (responder.Compression, {"minimum": 0}, "Compression(minimum=0) must be a whole number of 1 or more."),
+        (responder.RateLimit, {"rate": "100"}, "write a rate such as '100/minute'"),
+        (responder.RateLimit, {"rate": "0/minute"}, "write a rate such as"),
+        (responder.RateLimit, {"rate": 5}, "write a rate such as"),
+        (responder.RateLimit, {"rate": "1/day", "by": "ip"}, "is a function of the request"),
+        (responder.RateLimit, {"rate": "1/day", "keys": 0}, "keys=0) must be a whole number of 1 or more."),
+        (responder.RateLimit, {"rate": "1/day", "name": 'a"b'}, "has up to 64 letters"),
+    ],
+)
+def test_a_record_says_what_is_wrong(record: Any, options: dict[str, Any], reason: str) -> None:
+    assert reason in refused(record, **options)
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"allow_origins": ["*"], "allow_credentials": True}, "browsers refuse '*' together with allow_credentials"),
+        ({"expose_headers": ["*"], "allow_credentials": True}, "browsers refuse '*' together with allow_credentials"),
+        ({"allow_origins": "https://a.example"}, "is a list of text"),
+        ({"allow_origins": ["a.example"]}, "'a.example' is no origin"),
+        ({"allow_methods": ["GET "]}, "has 'GET ', which is no name"),
+        ({"allow_headers": ["X-A\r\n"]}, "which is no name"),
+        ({"allow_origin_regex": "("}, "CORS(allow_origin_regex='('): missing )"),
+        ({"max_age": -1}, "CORS(max_age=-1) must be a whole number of 0 or more."),
+        ({"allow_origin": []}, "cors_params has 'allow_origin'. Known: allow_credentials, allow_headers"),
+    ],
+)
+def test_parameters_of_cors_say_what_is_wrong(params: dict[str, Any], reason: str) -> None:
+    assert reason in refused(responder.API, cors=True, cors_params=params)
+
+
+def test_parameters_of_cors_without_it_are_a_mistake() -> None:
+    assert "cors=True, which is missing" in refused(responder.API, cors_params={})
+
+
+def test_a_switch_is_true_false_or_a_record() -> None:
+    assert refused(responder.API, enable_hsts=1) == "1 is neither True, False nor a HSTS."
+    assert "nor a CSRF" in refused(responder.API, csrf="on")
+
+
+@pytest.mark.parametrize(
+    ("rate", "requests", "seconds"),
+    [
+        ("10/second", 10, 1),
+        ("100/minute", 100, 60),
+        ("5/10 seconds", 5, 10),
+        ("1000/5 hours", 1000, 18000),
+        ("1/day", 1, 86400),
+    ],
+)
+def test_a_rate_is_read(rate: str, requests: int, seconds: int) -> None:
+    limit = responder.RateLimit(rate)
+    assert (limit.requests, limit.seconds) == (requests, seconds)
+
+
+@pytest.mark.parametrize(
+    ("origin", "checked"),
+    [
+        ("HTTPS://A.Example:443", "https://a.example"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("app://x:443", "app://x:443"),
+    ],
+)
+def test_an_origin_is_normal(origin: str, checked: str) -> None:
+    assert check_origin(origin) == checked
 
 
 @pytest.mark.parametrize(("record", "option"), OPTIONS)

@@ -18,6 +18,7 @@ from .exchange.lazy import lazy
 from .exchange.request import direct_origin
 from .exchange.upload import UploadFile
 from .handling.failures import handler_step
+from .handling.handshake import refuse_handshake
 from .handling.lifespan import Lifespan
 from .handling.pipeline import Application
 from .handling.steps import around_steps, hook_step
@@ -154,13 +155,14 @@ class API(Application):
         self.table = None
 
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the lifespan, and close a WebSocket, which nothing here serves."""
+        """Serve the lifespan, and close a WebSocket, which nothing here serves, once it has passed the guards."""
         if scope["type"] == "lifespan":
             self.build_table()
             await self._lifespan.serve(self, scope, receive, send, self.boards.drain)
         elif scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1000})
+            if not await refuse_handshake(self, self.policies.of_handshakes, scope, send):
+                await send({"type": "websocket.close", "code": 1000})
         else:
             raise ConfigurationError(f"An API serves http and lifespan, not {scope['type']!r}.")
 

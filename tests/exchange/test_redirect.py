@@ -21,7 +21,7 @@ def redirect(
 
     api = responder.API()
     api.get("/")(view)
-    return call(api, headers=[(b"host", host)] if host else [], scheme=scheme)
+    return call(api, host=host or None, scheme=scheme, http_version="1.0")
 
 
 @pytest.mark.parametrize(

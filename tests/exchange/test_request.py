@@ -87,13 +87,18 @@ def test_the_url_of_a_server_without_raw_path_is_of_the_path(call: Caller) -> No
     ],
 )
 def test_a_host_that_is_missing_doubled_or_malformed_is_a_400(call: Caller, hosts: list[bytes]) -> None:
-    answer = ask(call, lambda req: req.full_url, headers=[(b"host", host) for host in hosts])
+    answer = ask(call, lambda req: req.full_url, headers=[(b"host", host) for host in hosts], host=None)
     assert answer.status == 400
     assert "Host" in answer.media["detail"]
 
 
-def test_a_view_that_does_not_look_at_the_host_does_not_fail_by_it(call: Caller) -> None:
-    assert ask(call, lambda req: req.method, headers=[]).media == "GET"
+@pytest.mark.parametrize("version", ["1.0", "2"])
+def test_a_host_may_be_missing_beside_http_1_1(call: Caller, version: str) -> None:
+    assert ask(call, lambda req: req.method, host=None, http_version=version).media == "GET"
+
+
+def test_a_header_that_comes_twice_is_no_second_host(call: Caller) -> None:
+    assert ask(call, lambda req: req.method, headers=[(b"x-a", b"1"), (b"x-a", b"2")]).media == "GET"
 
 
 def test_headers_are_case_insensitive_and_may_be_several(call: Caller) -> None:

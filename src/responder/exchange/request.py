@@ -91,7 +91,7 @@ class Request:
     kept: Sequence[RawHeader] = ()
     entered: tuple[Any, ...] = ()
     sending = 0
-    """The number of the message that is being sent, 0 between them."""
+    """The number of the message that is being sent; 0 before the response begins, -1 between its pieces."""
 
     expired: HTTPError | None = None
     """What the client is told when the request has been ended for its slowness."""

@@ -32,11 +32,11 @@ class Watch:
 
     def add(self, req: Request, task: Task[Any] | None, seconds: float) -> None:
         """Count the seconds since the last look, and end the request when it has had too many."""
-        if req.sending:
+        if req.sending > 0:
             self._add_stalled(req, task, seconds)
         elif req.received is not None:
             self._add_waited(req, task, seconds, req.received)
-        elif not self._sending:  # between two pieces of a stream there is no limit
+        elif req.sending == 0:  # between two pieces of a stream there is no limit
             self._add_spent(req, task, seconds)
 
     def _add_spent(self, req: Request, task: Task[Any] | None, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Watch:
         if self._waited < RATE_SECONDS:
             return
         if received - self._received < req.limits.body_rate * self._waited:
-            req.expire(task, HTTPError(408, "The body arrives too slowly.", {"Connection": "close"}))
+            req.expire(task, HTTPError(408, "The body arrives too slowly."))
         self._waited, self._received = 0.0, received
 
     def _add_stalled(self, req: Request, task: Task[Any] | None, seconds: float) -> None:

@@ -14,10 +14,10 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
-from ..exchange.emit import encode_slow, render, render_fully, split_chunk
+from ..exchange.emit import encode_media, render, render_fully, split_chunk, takes_long
 from ..exchange.file import PIECE
 from ..exchange.request import Request, check_host
-from ..exchange.response import Response
+from ..exchange.response import MEDIA, Response
 from ..http.url import is_usual_host
 from ..routing.router import Router
 from .failures import answer_for, is_mistake, render_default, report
@@ -89,8 +89,7 @@ class Application(Router, ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: C901, PLR0912, PLR0915 - PERF: flat
         """Serve one connection event of a server (ASGI 3).
 
-        PERF: one flat function. Each call split off costs every request 0.1 us, each coroutine 0.2, where a whole
-        text response is 1.1 over the bare application (benchmarks/in_process.py, row text).
+        PERF: one flat function. Each call split off costs 0.1 us, a coroutine 0.2 (benchmarks/in_process.py, row text).
         """
         req = Request()
         resp = Response()
@@ -117,20 +116,14 @@ class Application(Router, ABC):
         live[req] = current_task(board.loop)
         try:
             try:
-                headers = scope["headers"]
-                req.fields = fields = dict(headers)
-                # PERF: a look at usual hosts alone, and for names that come twice (benchmarks/in_process.py, row text)
-                if not is_usual_host(fields.get(b"host", b"")) or len(fields) != len(headers):
+                req.fields = fields = dict(scope["headers"])
+                if not is_usual_host(fields.get(b"host", b"")) or len(fields) != len(scope["headers"]):
                     check_host(scope)
                 result = await run(req, resp)
                 if result is not None:
                     apply_result(resp, result)
-                if req.opened is not None:
-                    await req.opened.save(resp)
-                start, body = render(req, resp) or await _render_anywhere(req, resp, board)
-            except Exception as error:  # noqa: BLE001 - whatever a view raises becomes a response
-                start, body = await recover(req, resp, error)
-            except (CancelledError, SystemExit) as error:
+                start, body = render(req, resp) or await _render_late(req, resp, board)
+            except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a view raises becomes a response
                 start, body = await recover(req, resp, _contain(req, error, live[req]))
             try:
                 req.sending = 1
@@ -158,8 +151,11 @@ class Application(Router, ABC):
 def _contain(req: Request, error: BaseException, task: Task[Any] | None) -> Exception:
     """Give what stands for a `sys.exit()` in a view, or its waiting on what was cancelled: neither ends the server.
 
-    Raises the error again when it is the request itself that was cancelled, unless that was for its slowness.
+    Any other error stays as it is. Raises the error again when it is the request itself that was cancelled, unless that
+    was for its slowness.
     """
+    if isinstance(error, Exception):
+        return error
     if isinstance(error, CancelledError) and (task is None or task.cancelling()):
         if req.expired is None or req.is_ended:
             raise error
@@ -175,11 +171,18 @@ def _absorb_cancellation(task: Any) -> None:
         task.uncancel()
 
 
-async def _render_anywhere(req: Request, resp: Response, board: Board) -> Rendered:
-    """Render any response; on a worker thread where encoding takes so long that others would wait."""
-    while (rendered := render_fully(req, resp)) is None:
-        await board.call(encode_slow, resp)
-    return rendered
+async def _render_late(req: Request, resp: Response, board: Board) -> Rendered:
+    """Render what there is more to wait for: a thread that encodes a large body, a session to be saved.
+
+    The session comes last, since a body that cannot be encoded is a failure, which saves nothing.
+    """
+    if takes_long(resp):
+        await board.call(encode_media, resp)
+    elif resp.kind is MEDIA and req.opened is not None:
+        encode_media(resp)
+    if req.opened is not None:
+        await req.opened.save(resp)
+    return render_fully(req, resp)
 
 
 # The way out of a failure
@@ -204,16 +207,15 @@ class _Recovery:
                 if not after_failed:
                     await self._run_after(req, resp)
                 await self._finish(req, resp)
-                if handler is not None:
-                    await _save_session(req, resp)
-                return await _render_anywhere(req, resp, self._boards.current())
+                return await _render_late(req, resp, self._boards.current())
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = _follow_up(error, another)
         await self._answer(req, resp, error, None)
         for step in self._plan.finishers:
             if not step.is_async:  # those are the ones that cannot fail
                 step.call(req, resp)
-        return await _render_anywhere(req, resp, self._boards.current())
+        req.opened = None
+        return await _render_late(req, resp, self._boards.current())
 
     async def _answer(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
         resp.reset(req.kept)
@@ -237,11 +239,6 @@ class _Recovery:
         req.part = Part.EMIT
 
 
-async def _save_session(req: Request, resp: Response) -> None:
-    if req.opened is not None:
-        await req.opened.save(resp)
-
-
 def _follow_up(error: Exception, another: Exception) -> Exception:
     """Give the later failure with the earlier one in its traceback, of which a worker thread does not know."""
     if another.__context__ is None and another is not error:
@@ -254,7 +251,7 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
-    count = req.sending = 0
+    count, req.sending = 0, -1
     try:
         async with aclosing(open_chunks(resp.body, board, resp.length)) as chunks:
             try:
@@ -268,11 +265,11 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
                         for piece in split_chunk(chunk):
                             req.sending = count = count + 1
                             await send({"type": "http.response.body", "body": piece, "more_body": True})
-                    req.sending = 0
+                    req.sending = -1
                     if not count % OTHERS_TURN:
                         await sleep(0)
             except UNSENT as error:
-                if not req.sending:
+                if req.sending < 0:
                     raise
                 raise ClientDisconnected("The client disconnected before its response was sent.") from error
     except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
