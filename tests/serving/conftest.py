@@ -18,6 +18,8 @@ import asyncio
 import os
 import sys
 
+from responder import Limits
+
 
 class Route:
     path = "/pets/{id:int}"
@@ -33,6 +35,7 @@ class Route:
 class API:
     def __init__(self, state=None):
         self.debug = False
+        self.limits = Limits()
         self.routes = [Route()]
         self.state = state or {}
         self.running = set()

@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 60
 
 
-def iterate_parts(chunks: AsyncIterator[bytes], boundary: str | None, limits: Limits, run: Run) -> AsyncIterator[Part]:
+def iterate_parts(chunks: AsyncIterator[bytes], boundary: str | None, limits: Limits, run: Run) -> Parts:
     """Give the parts of the body that comes in `chunks`.
 
     What of a part is not read is skipped when the next is asked for. The part at which a loop is left stays readable,
     until the iterator is closed (`aclose`). Raises `DecodeError` for a boundary that is none, and, while iterating, for
     a body that is malformed or beyond the limits; what `chunks` raises passes through.
     """
-    return _Parts(chunks, MultipartParser(boundary, limits), limits, run)
+    return Parts(chunks, MultipartParser(boundary, limits), limits, run)
 
 
-class _Parts(AsyncIterator["Part"]):
+class Parts(AsyncIterator["Part"]):
+    """The parts of one body."""
+
     def __init__(self, chunks: AsyncIterator[bytes], parser: MultipartParser, limits: Limits, run: Run) -> None:
         self._chunks = chunks
         self._parser = parser
@@ -79,10 +81,14 @@ class _Parts(AsyncIterator["Part"]):
                 self._parser.close()
                 return None
 
-    async def aclose(self) -> None:
-        """End here: the current part has passed, and the body is not read any further."""
+    def forget(self) -> None:
+        """Let go of the current part, which refers back: until a garbage collection granian keeps the connection."""
         self._current = None
         self._is_closed = True
+
+    async def aclose(self) -> None:
+        """End here: the current part has passed, and the body is not read any further."""
+        self.forget()
         close: Any = getattr(self._chunks, "aclose", None)
         if close is not None:
             await close()
@@ -95,7 +101,7 @@ class Part:
     lower case). `async for chunk in part` gives its bytes as they come; `read`, `text` and `save` take all of them.
     """
 
-    def __init__(self, head: PartHead, parts: _Parts) -> None:
+    def __init__(self, head: PartHead, parts: Parts) -> None:
         self.head = head
         self.name = head.name
         self.filename = head.filename

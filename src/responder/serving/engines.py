@@ -12,6 +12,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from importlib.util import find_spec
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from ..errors import ConfigurationError
@@ -52,12 +53,15 @@ class Granian:
 
     name = "granian"
 
-    def __init__(self, app: ASGIApp, address: Address, *, access_log: bool, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, app: ASGIApp, address: Address, *, access_log: bool, options: Mapping[str, Any], header_time: float
+    ) -> None:
         from granian.constants import Interfaces  # noqa: PLC0415 - the server loads on first use
         from granian.http import HTTP1Settings  # noqa: PLC0415 - the same
         from granian.log import LogLevels  # noqa: PLC0415 - the same
         from granian.server.embed import Server  # noqa: PLC0415 - the same
 
+        http1 = HTTP1Settings(header_read_timeout=ceil(header_time * 1000), max_buffer_size=WRITE_BUFFER)
         self._server = Server(
             app,
             address.host,
@@ -66,7 +70,7 @@ class Granian:
             log_level=LogLevels.error,
             log_dictconfig=GRANIAN_LOGGING,
             log_access=access_log,
-            **{"backlog": BACKLOG, "http1_settings": HTTP1Settings(max_buffer_size=WRITE_BUFFER), **options},
+            **{"backlog": BACKLOG, "http1_settings": http1, **options},
         )
         self._address = address
         _print_errors("_granian")
@@ -96,7 +100,15 @@ class Uvicorn:
 
     name = "uvicorn"
 
-    def __init__(self, app: ASGIApp, address: Address, *, access_log: bool, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        address: Address,
+        *,
+        access_log: bool,
+        options: Mapping[str, Any],
+        header_time: float,  # noqa: ARG002 - uvicorn has no such limit
+    ) -> None:
         from uvicorn import Config, Server  # noqa: PLC0415 - an extra, loaded on first use
 
         config = Config(
@@ -144,10 +156,21 @@ def require_engine(name: str) -> None:
         raise ConfigurationError(f"The server {name} is not installed. Install it: pip install 'responder[{name}]'")
 
 
-def build(name: str, app: ASGIApp, address: Address, *, access_log: bool, options: Mapping[str, Any]) -> Engine:
-    """Make the server `name`; `options` are keywords of its own. Raises `ConfigurationError`."""
+def build(  # noqa: PLR0913 - what a server has to know
+    name: str,
+    app: ASGIApp,
+    address: Address,
+    *,
+    access_log: bool,
+    options: Mapping[str, Any],
+    header_time: float = 30.0,
+) -> Engine:
+    """Make the server `name`; `options` are keywords of its own, `header_time` is `Limits.header_time`.
+
+    Raises `ConfigurationError`.
+    """
     try:
-        return ENGINES[name](app, address, access_log=access_log, options=options)
+        return ENGINES[name](app, address, access_log=access_log, options=options, header_time=header_time)
     except (TypeError, ValueError, OSError) as error:
         raise ConfigurationError(f"{name} does not take these options: {error}") from error
 

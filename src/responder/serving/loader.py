@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import ModuleType, TracebackType
 
+    from ..config import Limits
     from ..types import Receive, Scope, Send
 
 FAVOURITES = ("api", "app")
@@ -60,6 +61,7 @@ class Application(Protocol):
     """What this package needs of an API: an ASGI 3 application that can be told to end."""
 
     debug: bool
+    limits: Limits
 
     @property
     def routes(self) -> Sequence[Route]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
@@ -54,7 +55,13 @@ class Service:
         """Serve `api` in this process until a signal ends it. Raises `StartupFailed` and `ConfigurationError`."""
         if self.debug is not None:
             api.debug = self.debug
-        drain.run(api, self._build, grace=self.grace, announce=announce, worker=worker)
+        drain.run(
+            api,
+            partial(self._build, header_time=api.limits.header_time),
+            grace=self.grace,
+            announce=announce,
+            worker=worker,
+        )
 
     def announce(self, what: str) -> None:
         """Print what is served, where and by what."""
@@ -63,5 +70,12 @@ class Service:
         url = self.address.url.replace("http", "https", 1) if is_secure else self.address.url
         say(f"Serving {what} on {url} - {self.server}, {workers}. Press Ctrl-C to stop.")
 
-    def _build(self, app: ASGIApp) -> Engine:
-        return build(self.server, app, self.address, access_log=self.access_log, options=self.options)
+    def _build(self, app: ASGIApp, header_time: float) -> Engine:
+        return build(
+            self.server,
+            app,
+            self.address,
+            access_log=self.access_log,
+            options=self.options,
+            header_time=header_time,
+        )
