@@ -27,7 +27,7 @@ from typing import Any
 
 import material
 import uvloop
-from rows import FRAMEWORKS, NUMBERS, PAYLOADS, ROWS, Body, Row, WrongAnswerError
+from rows import FRAMEWORKS, NUMBERS, PAYLOADS, POLICIES, ROWS, Body, Row, WrongAnswerError
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 Message = dict[str, Any]
@@ -220,6 +220,8 @@ def build(framework: str, row: Row) -> Application:
     module: Any = importlib.import_module(FRAMEWORKS[framework])
     if row.routes:
         app: Application = module.build_routes(row.routes)
+    elif row.application.startswith(POLICIES):
+        app = module.build_policy(row.name)
     else:
         app = module.build_payloads() if row.application == PAYLOADS else module.build()
     return app

@@ -20,6 +20,9 @@ IMPORT_MEMORY_LIMIT = 13.0
 MEMORY_LIMIT = 4.0
 """Megabytes that the large request of a kind may take beyond the small one."""
 
+POLICIES_LIMIT = 1.0
+"""Microseconds that CORS, trusted hosts and an untouched session may cost a request."""
+
 Results = list[dict[str, Any]]
 
 
@@ -73,6 +76,8 @@ def judge_in_process(results: Results) -> list[Verdict]:
     verdicts.append(Verdict("in-process", "1000 routes over 10 routes", many / few, ROUTES_LIMIT))
     times = by_row["sync, 64 callers"]["time_us"]
     verdicts.append(Verdict("in-process", "sync over starlette", times["ours"] / times["starlette"], STARLETTE_LIMIT))
+    with_policies, plain = (by_row[name]["overhead_us"]["ours"] for name in ("CORS, hosts, session", "no policy"))
+    verdicts.append(Verdict("in-process", "us of policies at rest", with_policies - plain, POLICIES_LIMIT))
     return verdicts
 
 

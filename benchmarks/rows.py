@@ -3,7 +3,8 @@
 The rows are data, so that the parts in process and over HTTP ask for the same bytes and check the same answers. Each
 module in `apps/` builds three applications: `build()` serves small answers, `build_routes(count)` one of many routes
 and `build_payloads()` forms, uploads, documents, files, streams and templates. The last is apart, so that its routes
-do not make the others dearer for the peers that try one route after another.
+do not make the others dearer for the peers that try one route after another. Those that have the policies themselves
+build one service for each with `build_policy(name)`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICE: Final = "service"
+POLICIES: Final = "policy of "
 PAYLOADS: Final = "payloads"
 FRAMEWORKS: Final = {
     "bare": "apps.bare",
@@ -105,10 +107,11 @@ class Row:
     `answer` is the decoded body (a `str` for text, `bytes` as they are, a `Stored` file, anything else for JSON or
     YAML) or `None` where the frameworks word it differently. `sized` tells whether it must come with its length.
     `application` is which one answers, with `routes` if it has many of them; `without` the frameworks that cannot.
-    `callers` is how many tasks ask at once in process, `connections` how many wrk opens; with 0 the row is not asked
-    over HTTP. `every` is in which of the rounds in process a dear row is asked, once. `overhead_limit` is the most
-    that our overhead may be, as a share of the best peer's; `over_http_floor` the least that our requests a second may
-    be, as a share of the bare application's. `None`: no target.
+    `fields` are header fields that it has besides. `callers` is how many tasks ask at once in process, `connections`
+    how many wrk opens; with 0 the row is not asked over HTTP. `every` is in which of the rounds in process a dear row
+    is asked, once. `overhead_limit` is the most that our overhead may be, as a share of the best peer's;
+    `over_http_floor` the least that our requests a second may be, as a share of the bare application's. `None`: no
+    target.
     """
 
     name: str
@@ -126,6 +129,7 @@ class Row:
     application: str = SERVICE
     routes: int = 0
     without: frozenset[str] = frozenset()
+    fields: tuple[tuple[str, str], ...] = ()
     callers: int = 1
     connections: int = 64
     every: int = 1
@@ -172,7 +176,7 @@ class Row:
     @property
     def request_headers(self) -> list[tuple[str, str]]:
         """The header fields sent with this request."""
-        headers = [(name, value.format(accept=self.accept)) for name, value in HEADERS]
+        headers = [*((name, value.format(accept=self.accept)) for name, value in HEADERS), *self.fields]
         if not self.body:
             return headers
         return [*headers, ("content-type", self.content_type), ("content-length", str(len(self.body)))]
@@ -225,6 +229,16 @@ def send(content_type: str, body: bytes) -> dict[str, Any]:
     return {"method": "POST", "content_type": content_type, "body": body}
 
 
+def guard(
+    name: str, path: str = "/text", answer: Any = GREETING, media_type: str = "text/plain", **options: Any
+) -> Row:
+    """Give the row of a policy, beside Starlette's middleware; the others have none, or none like it."""
+    application = POLICIES + name
+    others = frozenset(FRAMEWORKS) - {"bare", "ours", "starlette"}
+    return Row(name, path, answer, media_type, application=application, without=others, connections=0, **options)
+
+
+ORIGIN: Final = (("origin", "https://app.example.org"),)
 HTML: Final = jinja2.Environment(autoescape=True).from_string(material.PAGE).render(material.CONTEXT)
 ROWS: Final = (
     Row("text", "/text", GREETING, overhead_limit=0.7, over_http_floor=0.92),
@@ -264,4 +278,11 @@ ROWS: Final = (
     weigh("static file", f"/static/{material.STYLE}", Stored(f"static/{material.STYLE}"), "text/css"),
     weigh("stream", "/stream/64", material.CHUNK * 64, BINARY, sized=False),
     weigh("template", "/orders", HTML, "text/html"),
+    guard("no policy"),
+    guard("hosts"),
+    guard("CORS", fields=ORIGIN, headers={"access-control-allow-origin": "https://app.example.org"}),
+    guard("HTTPS", answer=None, media_type="", status=307),
+    guard("CORS, hosts, session"),
+    guard("session written", "/session"),
+    guard("gzip", "/people", None, JSON, headers={"content-encoding": "gzip"}, fields=(("accept-encoding", "gzip"),)),
 )

@@ -8,6 +8,7 @@ flatters everyone.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,31 @@ def build_payloads() -> Any:
             await applications.get(scope["path"], stream)(scope, receive, send)
 
     return serve_payloads
+
+
+ORIGIN = b"https://app.example.org"
+
+
+def build_policy(name: str) -> Any:
+    """Build the application that knows what a policy answers."""
+    zipped = gzip.compress(msgspec.json.encode(material.PEOPLE), 6) if name == "gzip" else b""
+    body = {"gzip": zipped, "HTTPS": b""}.get(name, b"Hello, world!")
+    kind = JSON if name == "gzip" else TEXT
+    fields = {
+        "CORS": [(b"access-control-allow-origin", ORIGIN)],
+        "HTTPS": [(b"location", b"https://127.0.0.1/text")],
+        "gzip": [(b"content-encoding", b"gzip")],
+    }.get(name, [])
+    headers = make_headers(kind, len(body), *fields)
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await live(receive, send)
+            return
+        await send({"type": "http.response.start", "status": 307 if name == "HTTPS" else 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return answer
 
 
 def build() -> Any:

@@ -107,6 +107,37 @@ def add_file(api: Any, name: str) -> None:
         resp.file(path)
 
 
+ORIGIN = "https://app.example.org"
+POLICIES: dict[str, dict[str, Any]] = {
+    "no policy": {},
+    "hosts": {"allowed_hosts": ["127.0.0.1", "*.example.com"]},
+    "CORS": {"cors": True, "cors_params": {"allow_origins": [ORIGIN]}},
+    "HTTPS": {"enable_hsts": True},
+    "CORS, hosts, session": {
+        "allowed_hosts": ["127.0.0.1", "*.example.com"],
+        "cors": True,
+        "cors_params": {"allow_origins": [ORIGIN]},
+        "secret_key": "a secret of some length",
+    },
+    "session written": {"secret_key": "a secret of some length"},
+    "gzip": {"compression": responder.Compression(codings=["gzip"])},
+}
+
+
+async def write_session(req: Any, resp: Any) -> None:
+    resp.session["user"] = 1
+    resp.text = "Hello, world!"
+
+
+def build_policy(name: str) -> Any:
+    """Build a service with one policy, or several."""
+    api = responder.API(**POLICIES[name])
+    api.route("/text")(text)
+    api.route("/session")(write_session)
+    api.route("/people")(people)
+    return api
+
+
 def build() -> Any:
     """Build the service."""
     api = responder.API()

@@ -19,6 +19,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.httpsredirect import HTTPSRedirectMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -162,6 +167,32 @@ def build_payloads() -> Any:
             Mount("/static", StaticFiles(directory=material.folder() / "static")),
         ]
     )
+
+
+ORIGIN = "https://app.example.org"
+HOSTS = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "*.example.com"])
+CORS = Middleware(CORSMiddleware, allow_origins=[ORIGIN])
+SESSIONS = Middleware(SessionMiddleware, secret_key="a secret of some length")  # noqa: S106 - a benchmark's
+POLICIES: dict[str, list[Middleware]] = {
+    "no policy": [],
+    "hosts": [HOSTS],
+    "CORS": [CORS],
+    "HTTPS": [Middleware(HTTPSRedirectMiddleware)],
+    "CORS, hosts, session": [HOSTS, CORS, SESSIONS],
+    "session written": [SESSIONS],
+    "gzip": [Middleware(GZipMiddleware, compresslevel=6)],
+}
+
+
+async def write_session(request: Request) -> PlainTextResponse:
+    request.session["user"] = 1
+    return PlainTextResponse("Hello, world!")
+
+
+def build_policy(name: str) -> Any:
+    """Build a service with the middleware of one policy, or several."""
+    routes = [Route("/text", text), Route("/session", write_session), Route("/people", people)]
+    return Starlette(routes=routes, middleware=POLICIES[name])
 
 
 def build() -> Any:
