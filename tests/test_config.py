@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ import responder
 from responder.config import check_origin
 
 RECORDS = [responder.Limits, responder.Threads]
-OPTIONS = [(record, field.name) for record in RECORDS for field in fields(record) if field.type == "int"]
+OPTIONS = [(record, name) for record in RECORDS for name, kind in record.__annotations__.items() if kind == "int"]
 TIMES = ["request_time", "write_stall", "header_time"]
 
 
@@ -148,15 +147,36 @@ def test_an_option_may_be_one(record: Any, option: str) -> None:
 
 @pytest.mark.parametrize(("record", "option"), OPTIONS)
 def test_a_record_does_not_change(record: Any, option: str) -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError, match="does not change"):
         setattr(record(), option, 5)
+    with pytest.raises(AttributeError, match="does not change"):
+        delattr(record(), option)
 
 
 def test_records_with_the_same_options_are_equal() -> None:
     assert responder.Limits(body=5) == responder.Limits(body=5) != responder.Limits()
+    assert len({responder.Limits(depth=100), responder.Limits(), responder.Limits(body=5)}) == 2
+    assert responder.Limits() != responder.Threads()
+    assert responder.Limits() != "Limits()"
+
+
+def test_a_record_shows_what_was_set() -> None:
+    assert repr(responder.Limits(body=5)) == "Limits(body=5)"
+
+
+def test_another_record_is_made_of_one() -> None:
+    limits = responder.Limits(body=5).replace(depth=3)
+    assert (limits.body, limits.depth) == (5, 3)
+    with pytest.raises(responder.ConfigurationError):
+        limits.replace(depth=0)
 
 
 def test_an_option_that_is_not_there_is_refused() -> None:
     options: dict[str, Any] = {"bodies": 5}
-    with pytest.raises(TypeError, match="bodies"):
+    with pytest.raises(TypeError, match=r"Limits has no option 'bodies'. Known: body, query_pairs"):
         responder.Limits(**options)
+
+
+def test_an_option_without_a_default_is_needed() -> None:
+    with pytest.raises(TypeError, match=r"Proxies needs trusted=..."):
+        responder.Proxies()  # type: ignore[call-arg]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from responder.config import Limits
 from responder.errors import ClientDisconnected, ContentTooLarge, DecodeError, InsufficientStorage, MissingValue
 from responder.exchange import form as forms
+from responder.exchange.batches import BATCH
 from responder.exchange.form import FILES_IN_MEMORY, FormData, fit_model, read_form
 from responder.exchange.parts import iterate_parts
-from responder.exchange.spool import BATCH, OWN_FILES
+from responder.exchange.spool import OWN_FILES
 from responder.exchange.upload import UploadFile
 from responder.http.query import QueryParams
 

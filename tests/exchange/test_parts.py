@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from responder.config import Limits
 from responder.errors import ClientDisconnected, ContentTooLarge, DecodeError, InsufficientStorage
 from responder.exchange import spool as spools
+from responder.exchange.batches import BATCH
 from responder.exchange.parts import Part, iterate_parts
-from responder.exchange.spool import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable

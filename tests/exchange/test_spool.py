@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from responder.errors import InsufficientStorage, ServiceUnavailable
 from responder.exchange import spool as spools
-from responder.exchange.spool import BATCH, OWN_FILES, Disk, Draft, Handle, Slice, Spool
+from responder.exchange.batches import BATCH
+from responder.exchange.spool import OWN_FILES, Disk, Draft, Handle, Slice, Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -104,7 +104,17 @@ def test_a_foreign_host_is_refused(call: Caller, allowed: str, host: str) -> Non
 BROKEN = [
     *(b"", b" ", b":80", b"a:", b"a:x", b"a:99999", b"a:-1", b"a b", b"a/b", b"a?b", b"a#b", b"user@example.com"),
     *(b"example.com,evil.example", b"example.com\x00", b"example.com\r\nX: y", b"\xe9xample.com", b"ex%61mple.com"),
-    *(b"[::1", b"::1", b"[]", b"[::1]x", b"[::g]", b"*.example.com", b".example.com", b"example..com", b"example.com.."),
+    *(
+        b"[::1",
+        b"::1",
+        b"[]",
+        b"[::1]x",
+        b"[::g]",
+        b"*.example.com",
+        b".example.com",
+        b"example..com",
+        b"example.com..",
+    ),
     *(b"http://example.com", b"example.com\\evil", b"a" * 300, b"[" + b":" * 10_000 + b"]"),
 ]
 
@@ -137,7 +147,11 @@ def test_before_http_1_1_a_request_without_a_host_is_refused_where_hosts_are_lis
 
 def test_a_forwarded_host_does_not_count(call: Caller) -> None:
     api = make("example.com")
-    forwarded = [(b"x-forwarded-host", b"example.com"), (b"forwarded", b"host=example.com"), (b"x-host", b"example.com")]
+    forwarded = [
+        (b"x-forwarded-host", b"example.com"),
+        (b"forwarded", b"host=example.com"),
+        (b"x-host", b"example.com"),
+    ]
     assert call(api, b"/url", host=b"evil.example", headers=forwarded).status == 400
     foreign = [(name, value.replace(b"example.com", b"evil.example")) for name, value in forwarded]
     assert call(api, b"/url", headers=foreign).body == b"http://example.com/url"
@@ -175,7 +189,8 @@ def test_a_refusal_does_not_repeat_the_host(call: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "http://example.com", "example.com/", "a b", "::1", "www.*.com", "*.*.com", "**", "*.", "a:x", "*example"]
+    "host",
+    ["", "http://example.com", "example.com/", "a b", "::1", "www.*.com", "*.*.com", "**", "*.", "a:x", "*example"],
 )
 def test_a_pattern_that_is_no_host_is_refused_at_once(host: str) -> None:
     with pytest.raises(responder.ConfigurationError, match="allowed_hosts has"):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 import responder
 from responder import HSTS
-from responder.errors import DecodeError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,14 +220,10 @@ def test_a_trusted_proxy_says_whether_a_request_came_by_https(call: Caller) -> N
     assert ["strict-transport-security" in answer.headers for answer in answers] == [False, True]
 
 
-def test_a_proxy_that_does_not_parse_is_a_400_without_the_field(call: Caller) -> None:
-    def resolve(scope: Any) -> Any:
-        raise DecodeError("X-Forwarded-For cannot be read.")
-
+@pytest.mark.parametrize("scheme", [b"", b"https, http", b"HTTPS\x00", b"ftp", b"\xff"])
+def test_what_a_proxy_says_without_sense_is_not_https(call: Caller, scheme: bytes) -> None:
     api = make(proxies=responder.Proxies(trusted=["127.0.0.1"]))
-    api.resolve_origin = resolve
-    answer = call(api, b"/hello", scheme="https")
-    assert (answer.status, "strict-transport-security" in answer.headers) == (400, False)
+    assert call(api, b"/hello", headers=[(b"x-forwarded-proto", scheme)]).status == 307
 
 
 @pytest.mark.parametrize(("scheme", "fields"), [("ws", ((b"location", b"wss://example.com/chat?a=1"),)), ("wss", ())])
@@ -236,8 +231,13 @@ def test_a_handshake_is_sent_to_wss(api: responder.API, scheme: str, fields: tup
     req, resp = responder.Request(), responder.Response()
     req.api, resp.req = api, req
     req.scope = {
-        **{"type": "websocket", "scheme": scheme, "path": "/chat", "raw_path": b"/chat", "query_string": b"a=1"},
-        **{"headers": [(b"host", b"example.com")], "client": None},
+        "type": "websocket",
+        "scheme": scheme,
+        "path": "/chat",
+        "raw_path": b"/chat",
+        "query_string": b"a=1",
+        "headers": [(b"host", b"example.com")],
+        "client": None,
     }
     for guard in api.policies.of_handshakes:
         guard(req, resp)

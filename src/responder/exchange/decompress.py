@@ -27,7 +27,7 @@ SLICE: Final = 64 * 1024
 """Bytes that go into a decoder, and about as many as come out of it, at once."""
 
 MEMBERS: Final = 1000
-"""How many gzip members or zstd frames may follow each other: an empty one costs 50 times as much as its bytes."""
+"""How many gzip members or zstd frames may follow each other: an empty one of 9 bytes costs 4 us."""
 
 _OTHERS_TURN: Final = 16
 """After how many slices and pieces others come to run, about a millisecond."""
@@ -203,9 +203,12 @@ class _Brotli:
         """Give what a slice of input unpacks to, in pieces."""
         if self.is_finished:
             raise _Excess
-        yield self._decoder.process(data, output_buffer_limit=SLICE)
-        while not self._decoder.can_accept_more_data():
-            yield self._decoder.process(b"", output_buffer_limit=SLICE)
+        piece = self._decoder.process(data, output_buffer_limit=SLICE)
+        yield piece
+        # A full piece is not all of it, although the decoder takes more input by then.
+        while not self.is_finished and (len(piece) >= SLICE or not self._decoder.can_accept_more_data()):
+            piece = self._decoder.process(b"", output_buffer_limit=SLICE)
+            yield piece
 
 
 _DECODERS: Final[dict[str, Callable[[Any], Decoder]]] = {

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ContentTooLarge, DecodeError
 from ..http.pairs import Pairs
 from ..media.form import fit_fields, parse_form
-from .spool import BATCH, Disk, Spool
+from .batches import Batches
+from .spool import Disk, Spool
 from .upload import UploadFile
 
 if TYPE_CHECKING:
@@ -103,10 +104,7 @@ class _Files:
 
     async def _read_to_disk(self, part: Part, spool: Spool, piece: bytes) -> None:
         await self._run(spool.roll_over, self._disk)
-        batch = bytearray(piece)
-        async for further in part:
-            if len(batch) >= BATCH:
-                await self._run(spool.write, batch)
-                batch = bytearray()
-            batch += further
-        await self._run(spool.write, batch)
+        async with Batches(spool.write, self._run) as batches:
+            await batches.add(piece)
+            async for further in part:
+                await batches.add(further)

@@ -12,6 +12,7 @@ from ..errors import ContentTooLarge
 from ..http.charsets import decode_text
 from ..media.guard import decode_guarded
 from ..media.multipart import MultipartParser, PartHead
+from .batches import Batches
 
 if TYPE_CHECKING:
     import os
@@ -148,18 +149,14 @@ class Part:
         As for `UploadFile.save`, `path` is a name or a directory, and the file appears complete or not at all.
         Raises `InsufficientStorage` (507) when the disk is full.
         """
-        from .spool import BATCH, Draft  # noqa: PLC0415 - `tempfile` loads when something is saved
+        from .spool import Draft  # noqa: PLC0415 - `tempfile` loads when something is saved
 
         run, pieces = self._parts.run, self._unread()
         draft: Draft = await run(Draft, path, self.filename or "")
         try:
-            batch = bytearray()
-            async for piece in pieces:
-                batch += piece
-                if len(batch) >= BATCH:
-                    await run(draft.write, batch)
-                    batch = bytearray()
-            await run(draft.write, batch)
+            async with Batches(draft.write, run) as batches:
+                async for piece in pieces:
+                    await batches.add(piece)
             saved: Path = await run(draft.publish)
             return saved
         finally:

@@ -65,7 +65,8 @@ class Origin(NamedTuple):
 def direct_origin(scope: Scope) -> Origin:
     """Give what the server says."""
     client = scope.get("client")
-    return Origin(Address(client[0], int(client[1])) if client else None, scope["scheme"])
+    # Granian has an empty address for a Unix socket, uvicorn none.
+    return Origin(Address(client[0], int(client[1])) if client and client[0] else None, scope["scheme"])
 
 
 def read_host(scope: Scope) -> bytes:

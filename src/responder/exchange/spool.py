@@ -21,14 +21,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..errors import InsufficientStorage, ServiceUnavailable
 from ..http.filenames import safe_filename, tag_filename
+from .batches import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from _typeshed import WriteableBuffer
-
-BATCH: Final = 512 * 1024
-"""Bytes that go to the disk, or come from it, at once."""
 
 OWN_FILES: Final = 16
 """Uploads of one form that have a temporary file of their own; further ones share one more."""

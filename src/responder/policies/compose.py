@@ -9,11 +9,11 @@ compression has to be last; nobody wants them otherwise.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..config import CORS
 from ..errors import ConfigurationError
+from .csrf import SAFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from ..routing.router import Router
 
     Call: TypeAlias = Callable[[Request, Response], Any]
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
-"""Methods that change nothing (RFC 9110 section 9.2.1), so that nobody gains by forging them."""
 
 
 class Options(NamedTuple):
@@ -48,8 +45,8 @@ def make_cors_options(wanted: bool, params: Mapping[str, Any] | None) -> CORS | 
         return None
     if not wanted:
         raise ConfigurationError("cors_params is for cors=True, which is missing.")
-    known = {option.name for option in fields(CORS)}
-    if unknown := sorted(set(params or ()) - known):
+    known = CORS.options()
+    if unknown := sorted(set(params or ()) - set(known)):
         raise ConfigurationError(f"cors_params has {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
     return CORS(**(params or {}))
 
@@ -115,13 +112,13 @@ class Policies:
             guards.append(self._csrf)
         if route is not None and route.limits is not None:
             guards.append(_limit(route.limits))
+        if self._load_session is not None:
+            guards.append(self._load_session)
         finishers: list[Call] = []
         for rate in _rates(owners, route):
             stand = self._rate(rate)
             guards += stand.guards
             finishers += stand.finishers
-        if self._load_session is not None:
-            guards.append(self._load_session)
         finishers += self._last
         if self._compress is not None:
             finishers.append(self._compress)

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 """Methods that change nothing (RFC 9110 section 9.2.1), so that nobody gains by forging them."""
 
-_OWN_SITES: Final = frozenset({"same-origin", "none"})
-_OWN_SITES_RAW: Final = frozenset(site.encode("ascii") for site in _OWN_SITES)
+_OWN_SITES: Final = frozenset({b"same-origin", b"none"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -40,16 +39,14 @@ def make_csrf_guard(csrf: CSRF, cors: CORS | None) -> Callable[[Request, Respons
         fields, scope = req.fields, req.scope
         if b"cookie" not in fields or (scope["type"] == "http" and scope["method"] in SAFE):
             return
-        # PERF: what browsers send, unless a field came twice: 1 us less than by way of `req.headers`
-        if fields.get(b"sec-fetch-site") in _OWN_SITES_RAW and len(fields) == len(scope["headers"]):
+        site = fields.get(b"sec-fetch-site")
+        if site is None and b"origin" not in fields:
             return
-        # Two fields of a name come joined here, and so are neither own nor trusted.
-        site, origin = req.headers.get("sec-fetch-site"), req.headers.get("origin")
-        if site in _OWN_SITES or (origin is not None and trusts(origin.encode("latin-1"))):
+        # PERF: what browsers send, unless a field came twice: 0.25 us, by way of `req.headers` 5
+        if site in _OWN_SITES and len(fields) == len(scope["headers"]):
             return
-        if site is None and (origin is None or _is_own(origin, req.url)):
-            return
-        raise HTTPError(403, "A request from another site may not change anything here.")
+        if not _is_trusted(req, trusts):
+            raise HTTPError(403, "A request from another site may not change anything here.")
 
     return guard
 
@@ -62,6 +59,14 @@ def _make_trust(csrf: CSRF, cors: CORS | None) -> Callable[[bytes], bool]:
 
     origins = Origins(cors)
     return lambda origin: origin in trusted or origins.allow(origin)
+
+
+def _is_trusted(req: Request, trusts: Callable[[bytes], bool]) -> bool:
+    """Say whether what comes with these fields may pass. Two fields of a name come joined here, which fits nothing."""
+    site, origin = req.headers.get("sec-fetch-site"), req.headers.get("origin", "")
+    if (site is not None and site.encode("latin-1") in _OWN_SITES) or trusts(origin.encode("latin-1")):
+        return True
+    return site is None and _is_own(origin, req.url)
 
 
 def _is_own(origin: str, url: URL) -> bool:

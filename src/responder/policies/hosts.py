@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, HTTPError
-from ..http.url import URL, parse_host
+from ..http.url import URL, is_usual_host, parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,13 +38,16 @@ def make_hosts_guard(allowed: Sequence[str]) -> Callable[[Request, Response], No
     suffixes = [_parse_below(host) for host in hosts if host.startswith(_BELOW)]
     if "*" in allowed:
         return _allow_any
-    # PERF: as it travels, so that the usual request is one look-up: 0.13 us, by way of `req.url` 3 us
+    # PERF: as they travel, so that the usual request is one look-up: 0.2 us, below a name 0.7, by way of `req.url` 11
     usual = frozenset(URL("", name, port).netloc.encode("ascii") for name, port in names)
+    usual_ends = tuple(suffix.encode("ascii") for suffix, port in suffixes if port is None)
 
     def guard(req: Request, _resp: Response) -> None:
         proxies = req.api.proxies
-        if (proxies is None or not proxies.host) and req.fields.get(b"host") in usual:
-            return
+        if proxies is None or not proxies.host:
+            host = req.fields.get(b"host", b"")
+            if host in usual or (host.endswith(usual_ends) and is_usual_host(host)):
+                return
         url = req.url
         name, ports = _canonical(url.host), {url.port or _DEFAULT_PORTS.get(url.scheme), None}
         if any((name, port) in names for port in ports):

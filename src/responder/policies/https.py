@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ..errors import DecodeError, HTTPError
+from ..errors import DecodeError
 from ..http.url import URL
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def make_hsts(hsts: HSTS) -> tuple[Call, Call]:
 
     def finish(req: Request, resp: Response) -> None:
         # On an answer by plain HTTP browsers have to ignore it (RFC 6797 section 8.1).
-        if _is_secure(req) and not (resp.has_fields and _FIELD in dict(resp.fields)):
+        if _scheme(req) not in _SECURE and not (resp.has_fields and _FIELD in dict(resp.fields)):
             resp.policy_fields += added
 
     return redirect, finish
@@ -65,13 +65,6 @@ def _scheme(req: Request) -> str:
     # PERF: without proxies the scope says it, which costs 1 us less than `req.origin`
     scheme: str = req.scope["scheme"] if req.api.proxies is None else req.origin.scheme
     return scheme
-
-
-def _is_secure(req: Request) -> bool:
-    try:
-        return _scheme(req) not in _SECURE
-    except HTTPError:  # a proxy said what does not parse, and the answer is the 400 for it
-        return False
 
 
 def _target(scope: Scope) -> bytes:

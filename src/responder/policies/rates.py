@@ -117,15 +117,15 @@ def _refuse_excess(rate: RateLimit, count: Count) -> None:
 def _find_key(rate: RateLimit, req: Request) -> str | None:
     if rate.by is None:
         return _client_key(req)
-    key = rate.by(req)
+    key: Any = rate.by(req)
     if key is None:
         return None
     if not isinstance(key, str):
         if hasattr(key, "close"):
             key.close()  # a coroutine, which warns when nobody awaits it
         raise TypeError(
-            f"RateLimit(by=...) gave {key!r:.80}, of type {type(key).__name__}. It is a plain function that gives text, "
-            "or None for a request that is not counted."
+            f"RateLimit(by=...) gave {key!r:.80}, of type {type(key).__name__}. It is a plain function that gives "
+            "text, or None for a request that is not counted."
         )
     return _shorten(key)
 
@@ -206,7 +206,7 @@ class _Windows:
         self._requests = rate.requests
         self._seconds = rate.seconds
         self._prefix = f"{rate.name}/{rate.requests}/{rate.seconds}/"
-        self._url = f"async+{_with_port(url)}"
+        self._url = url
         self._stores: dict[AbstractEventLoop, _Store] = {}
         _Store(self._url)  # a mistake is told here, not at the first request
 
@@ -249,7 +249,7 @@ class _Store:
             raise ConfigurationError("RateLimit(store=...) needs: pip install 'responder[limits]'.") from error
         try:
             self._storage: Any = RedisStorage(
-                url,
+                f"async+{_with_port(url)}",
                 wrap_exceptions=True,
                 implementation="redispy",
                 key_prefix="responder",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from ..config import Limits
@@ -33,7 +32,7 @@ _LEAST_BITS: Final = {4: 8, 6: 7}
 
 _ANYBODY: Final = ("https://attacker.example", "http://attacker.example", "https://attacker.example:8443", "null")
 _ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-_LOOSE_DOT = re.compile(r"\.(?![*+?{])|\.(?:[*+?]|\{[^}]*\})\??(?!ESCAPED)")
+_LOOSE_DOT = re.compile(r"\.(?![*+?{])|\.(?:[*+?]|\{[^}]*\})\??+(?!\)*+ESCAPED)")
 
 
 class Finding(NamedTuple):
@@ -129,7 +128,7 @@ def _check_sessions(api: Checked) -> Iterator[Finding]:
 
 def _has_own_key(policy: Any) -> bool:
     known = getattr(policy, "has_own_key", None)
-    return bool(getattr(policy, "_keys", ())) if known is None else known
+    return bool(getattr(getattr(policy, "_signed", policy), "_keys", ())) if known is None else known
 
 
 def _is_secure(options: Sessions) -> bool:
@@ -168,7 +167,7 @@ def _check_pattern(cors: CORS, pattern: str) -> Iterator[Finding]:
         what = f"CORS: allow_origin_regex {pattern!r} matches {anybody}, which is anybody."
         yield Finding(_grade(cors), "cors", what, r'"allow_origin_regex": r"https://[a-z0-9-]+\.example\.com"')
     elif _LOOSE_DOT.search(_ESCAPED_OR_CLASS.sub(_mark, pattern)):
-        what = f"CORS: allow_origin_regex {pattern!r} has a dot that matches any character."
+        what = f"CORS: allow_origin_regex {pattern!r} has an unescaped dot: names of strangers may match."
         yield Finding(_grade(cors), "cors", what, r'"allow_origin_regex": r"https://[a-z0-9-]+\.example\.com"')
 
 
@@ -209,14 +208,14 @@ def _check_limits(api: Checked) -> Iterator[Finding]:
 
 
 def _compare(limits: Limits, where: str, place: str) -> Iterator[Finding]:
-    for option in fields(Limits):
-        value, usual = getattr(limits, option.name), option.default
+    for name in Limits.options():
+        value, usual = getattr(limits, name), getattr(Limits, name)
         if value is None:
             what, mend = f"request_time is None on {where}: a view may take for ever.", f"Limits(request_time={usual})"
             yield Finding("consider", "limits", what, mend, place)
-        elif _is_far(option.name, value, usual):
-            what = f"{option.name} is {value} on {where}, where {usual} is usual."
-            yield Finding("consider", "limits", what, f"Limits({option.name}={usual}), or more on one route", place)
+        elif _is_far(name, value, usual):
+            what = f"{name} is {value} on {where}, where {usual} is usual."
+            yield Finding("consider", "limits", what, f"Limits({name}={usual}), or more on one route", place)
 
 
 def _is_far(name: str, value: float, usual: Any) -> bool:

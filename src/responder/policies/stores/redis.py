@@ -7,8 +7,8 @@ is left open, whoever made the loop. Rejected: one client for all, which fails o
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from asyncio import Event, get_running_loop
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from ...errors import ConfigurationError, ServiceUnavailable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from redis.asyncio import BlockingConnectionPool, Redis
-
-T = TypeVar("T")
 
 _PATIENCE = 2.0
 """Seconds for a connection, an answer, or a connection that another request has."""
@@ -31,9 +29,36 @@ _LONGEST = 10 * 366 * 24 * 60 * 60
 """Seconds that Redis is asked to keep anything; it refuses numbers near the end of its clock."""
 
 
-class _Lease(NamedTuple):
-    client: Redis
-    life: AsyncGenerator[Redis, None]
+class _Lease:
+    """The client of one event loop, and how many commands use it."""
+
+    def __init__(self, client: Redis) -> None:
+        self.client = client
+        self.users = 0
+        self.is_idle = Event()
+
+    async def run(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:
+        """Run a command; the client is not closed meanwhile, since that would leave its socket behind."""
+        self.users += 1
+        try:
+            return await command(self.client)
+        finally:
+            self.users -= 1
+            self.is_idle.set()
+
+    async def end(self) -> None:
+        """Wait for the commands that run, and close the client."""
+        while self.users:
+            self.is_idle.clear()
+            await self.is_idle.wait()
+        await self.client.aclose()
+
+
+class _Life(NamedTuple):
+    """A lease, and the generator that ends it."""
+
+    lease: _Lease
+    generator: AsyncGenerator[_Lease, None]
 
 
 class RedisStore:
@@ -46,7 +71,7 @@ class RedisStore:
     def __init__(self, url: str, prefix: str = "responder:session:") -> None:
         self._prefix = prefix
         self._make_pool = _prepare(url)
-        self._leases: WeakKeyDictionary[AbstractEventLoop, _Lease] = WeakKeyDictionary()
+        self._lives: WeakKeyDictionary[AbstractEventLoop, _Life] = WeakKeyDictionary()
         self._make_pool()
 
     async def read(self, id: str) -> bytes | None:  # noqa: A002 - what it is
@@ -69,37 +94,37 @@ class RedisStore:
 
     async def close(self) -> None:
         """Close the connections of the running loop; those of another are closed when that ends."""
-        lease = self._leases.pop(get_running_loop(), None)
-        if lease is not None:
-            await lease.life.aclose()
+        life = self._lives.pop(get_running_loop(), None)
+        if life is not None:
+            await life.generator.aclose()
 
     async def _ask(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:
         from redis.exceptions import RedisError  # noqa: PLC0415 - it is loaded by now
 
-        client = await self._find_client()
+        lease = await self._find_lease()
         try:
-            return await command(client)
+            return await lease.run(command)
         except (RedisError, OSError) as error:
             raise ServiceUnavailable("Sessions cannot be read or kept at the moment.") from error
 
-    async def _find_client(self) -> Redis:
+    async def _find_lease(self) -> _Lease:
         loop = get_running_loop()
-        lease = self._leases.get(loop)
-        if lease is None:
-            for other in [other for other in self._leases if other.is_closed()]:
-                del self._leases[other]  # a lock in its client may keep it from going by itself
-            life = self._live()
-            lease = self._leases[loop] = _Lease(await anext(life), life)
-        return lease.client
+        life = self._lives.get(loop)
+        if life is None:
+            for other in [other for other in self._lives if other.is_closed()]:
+                del self._lives[other]  # a lock in its client may keep it from going by itself
+            generator = self._live()
+            life = self._lives[loop] = _Life(await anext(generator), generator)
+        return life.lease
 
-    async def _live(self) -> AsyncGenerator[Redis, None]:
+    async def _live(self) -> AsyncGenerator[_Lease, None]:
         from redis.asyncio import Redis  # noqa: PLC0415 - it is loaded by now
 
-        client = Redis.from_pool(self._make_pool())
+        lease = _Lease(Redis.from_pool(self._make_pool()))
         try:
-            yield client
+            yield lease
         finally:
-            await client.aclose()
+            await lease.end()
 
 
 def _prepare(url: str) -> Callable[[], BlockingConnectionPool]:

@@ -15,7 +15,6 @@ from ...errors import ConfigurationError, ServiceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import ThreadPoolExecutor
     from sqlite3 import Connection
 
 T = TypeVar("T")
@@ -53,15 +52,13 @@ class SQLiteStore:
             raise ConfigurationError(f"SQLiteStore takes the path of a file, not {path!r}.")
         self._path = os.fspath(path)
         self._lock = Lock()
-        self._thread: ThreadPoolExecutor | None = None
-        self._connection: Connection | None = None
-        self._tidied = 0.0
+        self._database: _Database | None = None
 
     async def read(self, id: str) -> bytes | None:  # noqa: A002 - what it is
         """Give the data of a session, or None when there is none or it has expired. Raises `ServiceUnavailable`."""
 
-        def read(connection: Connection) -> bytes | None:
-            row = connection.execute(_READ, (id, time())).fetchone()
+        def read(database: _Database) -> bytes | None:
+            row = database.open().execute(_READ, (id, time())).fetchone()
             return None if row is None else bytes(row[0])
 
         return await self._run(read)
@@ -72,46 +69,47 @@ class SQLiteStore:
         Raises `ServiceUnavailable`.
         """
 
-        def write(connection: Connection) -> bool:
+        def write(database: _Database) -> bool:
             now = time()
-            self._tidy(connection, now)
+            database.tidy(now)
             values = {"id": id, "data": data, "ends": now + max_age, "now": now}
-            return connection.execute(_CREATE if create else _REPLACE, values).rowcount == 1
+            return database.open().execute(_CREATE if create else _REPLACE, values).rowcount == 1
 
         return await self._run(write)
 
     async def delete(self, id: str) -> None:  # noqa: A002 - what it is
         """End a session. Raises `ServiceUnavailable`."""
-        await self._run(lambda connection: connection.execute(_DELETE, (id,)))
+        await self._run(lambda database: database.open().execute(_DELETE, (id,)))
 
     async def close(self) -> None:
         """Close the file and end the thread; the next use begins again."""
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            await get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown()
+            database, self._database = self._database, None
+        if database is not None:
+            await get_running_loop().run_in_executor(database.thread, database.close)
+            database.thread.shutdown()
 
-    async def _run(self, function: Callable[[Connection], T]) -> T:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - it loads when it is used
-
-        with self._lock:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, "responder-sessions")
-            done = get_running_loop().run_in_executor(self._thread, self._call, function)
+    async def _run(self, function: Callable[[_Database], T]) -> T:
+        with self._lock:  # so that nothing is given to a thread after it was told to close
+            if self._database is None:
+                self._database = _Database(self._path)
+            done = get_running_loop().run_in_executor(self._database.thread, _call, function, self._database)
         return await done
 
-    # On the thread
 
-    def _call(self, function: Callable[[Connection], T]) -> T:
-        from sqlite3 import OperationalError  # noqa: PLC0415 - it loads when it is used
+class _Database:
+    """A thread and its connection, which no other thread may use. All methods are called on the thread."""
 
-        try:
-            return function(self._open())
-        except (OperationalError, OSError) as error:
-            raise ServiceUnavailable("Sessions cannot be read or kept at the moment.") from error
+    def __init__(self, path: str) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - it loads when it is used
 
-    def _open(self) -> Connection:
+        self.thread = ThreadPoolExecutor(1, "responder-sessions")
+        self._path = path
+        self._connection: Connection | None = None
+        self._tidied = 0.0
+
+    def open(self) -> Connection:
+        """Give the connection, opened at the first call that can."""
         if self._connection is None:
             from sqlite3 import connect  # noqa: PLC0415 - it loads when it is used
 
@@ -128,12 +126,22 @@ class SQLiteStore:
             self._connection = connection
         return self._connection
 
-    def _tidy(self, connection: Connection, now: float) -> None:
+    def tidy(self, now: float) -> None:
+        """Remove what has expired, now and then."""
         if not 0 <= now - self._tidied < _TIDY_EVERY:
-            connection.execute(_TIDY, (now,))
+            self.open().execute(_TIDY, (now,))
             self._tidied = now
 
-    def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def _call(function: Callable[[_Database], T], database: _Database) -> T:
+    from sqlite3 import OperationalError  # noqa: PLC0415 - it loads when it is used
+
+    try:
+        return function(database)
+    except (OperationalError, OSError) as error:
+        raise ServiceUnavailable("Sessions cannot be read or kept at the moment.") from error
