@@ -9,7 +9,7 @@ run: $(READY)
 	@exec $(BIN)/responder run examples/tour.py --host 127.0.0.1 --port 5042
 
 test: $(READY)
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term
 
 check: $(READY)
 	$(BIN)/ruff format --check .

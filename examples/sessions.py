@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 
 import responder
-from responder import Request, Response, Sessions
-from responder.policies.stores import SQLiteStore
+from responder import Request, Response, Sessions, SQLiteStore
 
 PAGE = """<!doctype html>
 <html lang="en">

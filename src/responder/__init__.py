@@ -35,4 +35,7 @@ from .exchange.request import Request as Request
 from .exchange.response import Response as Response
 from .exchange.upload import UploadFile as UploadFile
 from .media.formats import Format as Format
+from .policies.stores import MemoryStore as MemoryStore
+from .policies.stores import RedisStore as RedisStore
+from .policies.stores import SQLiteStore as SQLiteStore
 from .routing.router import Router as Router

@@ -158,13 +158,17 @@ class API(Application):
         """Serve the lifespan, and close a WebSocket, which nothing here serves, once it has passed the guards."""
         if scope["type"] == "lifespan":
             self.build_table()
-            await self._lifespan.serve(self, scope, receive, send, self.boards.drain)
+            await self._lifespan.serve(self, scope, receive, send, self._end)
         elif scope["type"] == "websocket":
             await receive()
             if not await refuse_handshake(self, self.policies.of_handshakes, scope, send):
                 await send({"type": "websocket.close", "code": 1000})
         else:
             raise ConfigurationError(f"An API serves http and lifespan, not {scope['type']!r}.")
+
+    async def _end(self) -> None:
+        await self.boards.drain()
+        await self.sessions.close()
 
     def begin_drain(self, grace: float) -> None:
         """Let what is in flight end within `grace` seconds: the server calls this, on its loop, when told to stop."""

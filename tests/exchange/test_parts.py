@@ -20,7 +20,7 @@ from responder.exchange.batches import BATCH
 from responder.exchange.parts import Part, iterate_parts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n'
 END = b"--b--\r\n"
@@ -435,3 +435,27 @@ def test_a_part_is_one_of_its_class() -> None:
         assert isinstance(await anext(parts), Part)
 
     run_with(use, body(("a", b"1")))
+
+
+def test_a_write_that_failed_unseen_is_not_logged_when_the_body_breaks_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield body(("a", b"x" * 2 * BATCH, "a"))[: 2 * BATCH]
+        await asyncio.sleep(0.01)
+        raise DecodeError("The body broke off.")
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        if getattr(function, "__name__", "") == "write":
+            raise InsufficientStorage
+        return function(*args)
+
+    async def main() -> None:
+        async for part in iterate_parts(broken(), "b", Limits(), run):
+            await part.save(tmp_path)
+
+    with pytest.raises(DecodeError):
+        asyncio.run(main())
+    gc.collect()
+    assert caplog.text == ""
+    assert list(tmp_path.iterdir()) == []

@@ -104,6 +104,13 @@ def test_names_are_distinct_and_in_first_seen_order() -> None:
     assert dict(params) == {"b": "3", "a": "2"}
 
 
+def test_keys_values_and_items_are_those_of_a_mapping() -> None:
+    params = parse_query(b"a=1&b=2&a=3")
+    assert list(params.keys()) == ["a", "b"]
+    assert list(params.values()) == ["3", "2"]
+    assert list(params.items()) == [("a", "3"), ("b", "2")]
+
+
 def test_names_keep_their_case() -> None:
     assert "Q" not in parse_query(b"q=1")
 

@@ -391,6 +391,12 @@ class Request:
         result: T = await self.api.boards.current().call_for_file(function, *args)
         return result
 
+    def run_endings(self) -> None:
+        """Let go of what has to be let go of, once: what refers back to the request would keep it until a collection."""
+        endings, self.endings = self.endings, ()
+        for end in endings:
+            end()
+
     # The connection
 
     async def disconnected(self) -> bool:

@@ -18,6 +18,7 @@ from ..exchange.emit import encode_media, render, render_fully, split_chunk, tak
 from ..exchange.file import PIECE
 from ..exchange.request import Request, check_host
 from ..exchange.response import MEDIA, Response
+from ..exchange.session import VARY
 from ..http.url import is_usual_host
 from ..routing.router import Router
 from .failures import answer_for, is_mistake, render_default, report
@@ -144,8 +145,7 @@ class Application(Router, ABC):
         finally:
             del live[req]
             if req.endings:
-                for end in req.endings:
-                    end()
+                req.run_endings()
 
 
 def _contain(req: Request, error: BaseException, task: Task[Any] | None) -> Exception:
@@ -198,7 +198,8 @@ class _Recovery:
     async def __call__(self, req: Request, resp: Response, error: Exception) -> Rendered:
         if req.part <= Part.BEFORE and (self._plan.before or self._plan.arounds):
             req.kept = resp.fields.copy()
-        req.opened = None  # what a request that fails has put into its session is not kept
+        # What a request that fails has put into its session is not kept, but it may have looked who is there.
+        was_opened, req.opened = req.opened is not None, None
         for handler in (self._plan.handlers.find(error), None):
             # An after hook that fails does not see its own failure; every other response passes it.
             after_failed = req.part == Part.AFTER
@@ -207,6 +208,8 @@ class _Recovery:
                 if not after_failed:
                     await self._run_after(req, resp)
                 await self._finish(req, resp)
+                if was_opened and req.opened is None:
+                    resp.policy_fields += VARY
                 return await _render_late(req, resp, self._boards.current())
             except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = _follow_up(error, another)

@@ -50,6 +50,10 @@ class Policy(Protocol):
 
     options: Sessions
 
+    @property
+    def has_own_key(self) -> bool:
+        """Whether a key was given."""
+
 
 class Checked(Protocol):
     """What is looked at of an API."""
@@ -118,17 +122,12 @@ def _check_https(api: Checked) -> Iterator[Finding]:
 
 def _check_sessions(api: Checked) -> Iterator[Finding]:
     options = api.sessions.options
-    if options.store is None and not _has_own_key(api.sessions):
+    if options.store is None and not api.sessions.has_own_key:
         what = "secret_key is not set: sessions, if there are any, end with the process, and workers share none."
         yield Finding("consider", "secret_key", what, 'API(secret_key=os.environ["SECRET_KEY"])')
     if api.safety.hsts is None and not _is_secure(options):
         what = "the session cookie, if there is one, is not Secure on what comes by HTTP."
         yield Finding("consider", "cookies", what, "Sessions(https_only=True)")
-
-
-def _has_own_key(policy: Any) -> bool:
-    known = getattr(policy, "has_own_key", None)
-    return bool(getattr(getattr(policy, "_signed", policy), "_keys", ())) if known is None else known
 
 
 def _is_secure(options: Sessions) -> bool:
