@@ -273,3 +273,18 @@ def test_a_failing_stream_is_a_read_error_to_an_async_client(api: responder.API)
                 await client.get("/")
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [OSError("the disk is gone"), RuntimeError("a mistake")])
+def test_an_error_of_the_generator_is_a_mistake_even_if_it_is_one_that_sending_may_raise(
+    api: responder.API, error: Exception
+) -> None:
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        @resp.stream
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"chunk"
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        api.requests.get("/")
