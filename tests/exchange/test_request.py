@@ -97,6 +97,26 @@ def test_a_host_may_be_missing_beside_http_1_1(call: Caller, version: str) -> No
     assert ask(call, lambda req: req.method, host=None, http_version=version).media == "GET"
 
 
+def test_a_good_host_makes_no_bad_one_good(api: responder.API, call: Caller) -> None:
+    api.get("/")(lambda req, resp: "good")
+    asked: list[tuple[bytes | None, str, int]] = [
+        (b"a.example", "1.1", 200),
+        (b"a.example", "1.1", 200),
+        (b"", "1.1", 400),
+        (b"a b", "1.1", 400),
+        (None, "1.1", 400),
+        (None, "1.0", 200),
+        (b"", "1.1", 400),
+        (None, "1.1", 400),
+        (b"a.example", "1.1", 200),
+    ]
+    assert [call(api, host=host, http_version=version).status for host, version, _ in asked] == [
+        status for _, _, status in asked
+    ]
+    twice = [(b"host", b"a.example"), (b"host", b"a.example")]
+    assert call(api, headers=twice).status == 400
+
+
 def test_a_header_that_comes_twice_is_no_second_host(call: Caller) -> None:
     assert ask(call, lambda req: req.method, headers=[(b"x-a", b"1"), (b"x-a", b"2")]).media == "GET"
 

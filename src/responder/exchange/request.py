@@ -18,7 +18,7 @@ from ..http.cookies import parse_cookies
 from ..http.headers import Headers
 from ..http.negotiation import accepts, parse_media_type, preferred_media_type
 from ..http.query import QueryParams, parse_query
-from ..http.url import URL, parse_host
+from ..http.url import URL, is_usual_host, parse_host
 from ..media.formats import FORM, MULTIPART
 from ..media.guard import decode_guarded
 from .body import Body
@@ -392,7 +392,7 @@ class Request:
         return result
 
     def run_endings(self) -> None:
-        """Let go of what has to be let go of, once: what refers back to the request would keep it until a collection."""
+        """Let go of what the request holds, once: what refers back to it would keep it until a collection."""
         endings, self.endings = self.endings, ()
         for end in endings:
             end()
@@ -443,13 +443,17 @@ def _form_reader() -> Callable[[bytes, int, str], FormData]:
     return decode_form
 
 
-def check_host(scope: Scope) -> None:
-    """Raise `DecodeError` for a `Host` header that is missing, malformed or there twice (RFC 9112 section 3.2).
+def check_host(scope: Scope) -> bytes | None:
+    """Give the `Host` header. Raises `DecodeError` for a missing, malformed or doubled one (RFC 9112 section 3.2).
 
-    Before and after HTTP/1.1 it may be missing.
+    Before and after HTTP/1.1 it may be missing, which gives None.
     """
-    if scope.get("http_version") == "1.1" or b"host" in dict(scope["headers"]):
-        _parse_host(read_host(scope))
+    if scope.get("http_version") != "1.1" and b"host" not in dict(scope["headers"]):
+        return None
+    host = read_host(scope)
+    if not is_usual_host(host):
+        _parse_host(host)
+    return host
 
 
 def _parse_host(host: bytes) -> tuple[str, int | None]:

@@ -19,7 +19,6 @@ from ..exchange.file import PIECE
 from ..exchange.request import Request, check_host
 from ..exchange.response import MEDIA, Response
 from ..exchange.session import VARY
-from ..http.url import is_usual_host
 from ..routing.router import Router
 from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
@@ -54,6 +53,10 @@ PERF: after each piece it would be 1 us more for each (benchmarks/in_process.py,
 """
 
 
+UNKNOWN: Final = object()
+"""No host that a client can send."""
+
+
 class Pipeline(NamedTuple):
     """What was composed for one route and method: the way to the response, and the way out of a failure.
 
@@ -78,6 +81,7 @@ class Application(Router, ABC):
         self.boards = Boards(threads)
         self.table: Table | None = None
         self.literals: dict[bytes, dict[str, Pipeline]] = {}
+        self.last_host: object = UNKNOWN  # PERF: a good one, which most requests have: one comparison (row text)
 
     @abstractmethod
     def build_table(self) -> Table:
@@ -117,9 +121,10 @@ class Application(Router, ABC):
         live[req] = current_task(board.loop)
         try:
             try:
-                req.fields = fields = dict(scope["headers"])
-                if not is_usual_host(fields.get(b"host", b"")) or len(fields) != len(scope["headers"]):
-                    check_host(scope)
+                headers = scope["headers"]
+                req.fields = fields = dict(headers)
+                if fields.get(b"host") != self.last_host or len(fields) != len(headers):
+                    self.last_host = check_host(scope) or UNKNOWN
                 result = await run(req, resp)
                 if result is not None:
                     apply_result(resp, result)

@@ -46,7 +46,9 @@ def make_hosts_guard(allowed: Sequence[str]) -> Callable[[Request, Response], No
         proxies = req.api.proxies
         if proxies is None or not proxies.host:
             host = req.fields.get(b"host", b"")
-            if host in usual or (host.endswith(usual_ends) and is_usual_host(host)):
+            if host in usual or host.partition(b":")[0] in usual:
+                return
+            if host.endswith(usual_ends) and is_usual_host(host):
                 return
         url = req.url
         name, ports = _canonical(url.host), {url.port or _DEFAULT_PORTS.get(url.scheme), None}
