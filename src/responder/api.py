@@ -111,6 +111,7 @@ class API(Application):
         self.sessions = SessionPolicy(sessions or Sessions(), secret_key, debug=debug)
         self.safety = Options(
             allowed_hosts=allowed_hosts,
+            proxies=proxies,
             hsts=_wanted(HSTS, enable_hsts),
             cors=make_cors_options(cors, cors_params),
             csrf=_wanted(CSRF, csrf == "auto" or csrf),

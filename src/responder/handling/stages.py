@@ -127,7 +127,7 @@ def _compose_async_run(plan: Plan) -> Run:  # noqa: C901 - PERF: flat, as the pi
         [step.call for step in steps] for steps in (plan.guards, plan.before, plan.view, plan.after, plan.finishers)
     )
 
-    async def run(req: Request, resp: Response) -> None:  # noqa: C901 - the same
+    async def run(req: Request, resp: Response) -> None:  # noqa: C901, PLR0912 - the same
         for guard in guards:
             guard(req, resp)
             if resp.status is not None:
@@ -150,9 +150,10 @@ def _compose_async_run(plan: Plan) -> Run:  # noqa: C901 - PERF: flat, as the pi
             result = await call(req, resp)
             if result is not None:
                 apply_result(resp, result)
-        req.part = _FINISH
-        for finish in finishers:
-            finish(req, resp)
+        if finishers:
+            req.part = _FINISH
+            for finish in finishers:
+                finish(req, resp)
         req.part = _EMIT
 
     return run

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from ..config import CSRF, HSTS, Compression, Limits, RateLimit, SecurityHeaders
+    from ..config import CSRF, HSTS, Compression, Limits, Proxies, RateLimit, SecurityHeaders
     from ..exchange.request import Request
     from ..exchange.response import Response
     from ..routing.route import Route
@@ -32,6 +32,7 @@ class Options(NamedTuple):
     """The records of the policies that an API wants; None for those that it does not."""
 
     allowed_hosts: Sequence[str] | None = None
+    proxies: Proxies | None = None
     hsts: HSTS | None = None
     cors: CORS | None = None
     csrf: CSRF | None = None
@@ -80,7 +81,7 @@ class Policies:
         if options.allowed_hosts is not None:
             from .hosts import make_hosts_guard  # noqa: PLC0415 - where it is wanted
 
-            self._first.append(make_hosts_guard(options.allowed_hosts))
+            self._first.append(make_hosts_guard(options.allowed_hosts, options.proxies))
         if options.hsts is not None:
             from .https import make_hsts  # noqa: PLC0415 - where it is wanted
 
