@@ -261,3 +261,13 @@ def test_a_bare_request_cannot_go_around_the_list(service: Service, target: byte
 def test_the_host_of_an_absolute_target_gets_into_no_link(service: Service) -> None:
     answer = service.ask(b"http://evil.example/url")
     assert b"evil" not in answer
+
+
+def test_the_names_of_the_test_session_are_hosts() -> None:
+    api = responder.API(allowed_hosts=[";", "*.tenant.;"])
+    api.get("/")(lambda req, resp: req.url.host)
+    answers = {
+        base: api.session(base_url=base).get("/").status_code
+        for base in ("http://;", "http://a.tenant.;", "http://b.;", "http://;;")
+    }
+    assert answers == {"http://;": 200, "http://a.tenant.;": 200, "http://b.;": 400, "http://;;": 400}

@@ -21,6 +21,8 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
 _REGISTERED_NAME = re.compile(r"[a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*\.?", re.ASCII | re.IGNORECASE)
 _IPV6_CHARACTERS = re.compile(r"[0-9a-f:.]{2,45}", re.ASCII | re.IGNORECASE)
 _PORT = re.compile(r"[0-9]{1,5}")
+# `http://;` is the base URL of the in-process test session, `tenant.;` a name below it: no other machine is meant.
+_TEST_NAME = re.compile(r"(?:[a-z0-9_\-]+\.)*;", re.ASCII | re.IGNORECASE)
 _HOST_LENGTH = 253 + len(":65535")
 _HIGHEST_PORT = 65535
 
@@ -127,11 +129,10 @@ def parse_host(value: str) -> tuple[str, int | None]:
     comes back in lower case, without brackets and without one closing dot. Raises `ValueError` for anything else:
     user information, percent-escapes, an empty port and an empty host included.
     """
-    if value == ";":
-        # `http://;` is the base URL of the in-process test session: no other machine can be meant by it.
-        return value, None
     if len(value) > _HOST_LENGTH:
         raise ValueError(f"A host has at most {_HOST_LENGTH} characters, and {value[:20]!r}... has {len(value)}.")
+    if _TEST_NAME.fullmatch(value):
+        return value.lower(), None
     if value.startswith("["):
         address, bracket, rest = value[1:].partition("]")
         if bracket and (not rest or rest.startswith(":")) and _is_ipv6(address):
