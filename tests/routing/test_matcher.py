@@ -321,6 +321,7 @@ def test_any_path_and_method_are_answered_without_leaving_the_site(
 )
 @example(path="/x/../posts", query=b"", root_path="")
 @example(path="/\ud800/posts", query=b"", root_path="")
+@example(path="/\ud800/posts/", query=b"", root_path="")
 @example(path="/slash", query=b"\n\\\xff#", root_path="")
 @example(path="/", query=b"", root_path="/")
 def test_any_decoded_path_and_query_are_answered_without_leaving_the_site(

@@ -160,6 +160,11 @@ def _parse_port(text: str) -> int:
     return int(text)
 
 
+def has_surrogates(text: str) -> bool:
+    """Say whether a text has half of a surrogate pair, which no bytes stand for."""
+    return _SURROGATE.search(text) is not None
+
+
 def split_path(raw_path: bytes) -> tuple[str, ...] | None:
     """Split a raw path, percent-encoded and without query, into decoded segments.
 
@@ -211,7 +216,7 @@ def is_same_site(location: str, *, scheme: str, host: str, port: int | None) -> 
     """
     if "\\" in location or location.strip() != location or has_control_characters(location):
         return False
-    if _SURROGATE.search(location):
+    if has_surrogates(location):
         return False
     absolute = _ABSOLUTE.match(location)
     if absolute:

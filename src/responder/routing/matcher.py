@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from ..http.url import split_path
+from ..http.url import has_surrogates, split_path
 from .converters import UNFIT
 
 if TYPE_CHECKING:
@@ -160,8 +160,13 @@ def path_segments(scope: Scope) -> list[str] | None:
     (`%2F`); a server that gives none has decoded already.
     """
     raw: bytes = scope.get("raw_path") or b""
-    if b"%" not in raw and raw.isascii():
-        segments = (raw.decode("ascii") if raw else scope["path"]).split("/")
+    if not raw:
+        path: str = scope["path"]
+        if has_surrogates(path):  # which no answer could carry
+            return None
+        segments = path.split("/")
+    elif b"%" not in raw and raw.isascii():
+        segments = raw.decode("ascii").split("/")
     else:
         decoded = split_path(raw)
         if decoded is None:
