@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .apps.static import SinglePage, StaticFiles
-    from .config import Proxies, RateLimit
+    from .config import CORSParams, Proxies, RateLimit
     from .exchange.request import Origin
     from .media.formats import Encoders
     from .routing.converters import Converter
@@ -92,7 +92,7 @@ class API(Application):
         sessions: Sessions | None = None,
         enable_hsts: bool | HSTS = False,
         cors: bool = False,
-        cors_params: Mapping[str, Any] | None = None,
+        cors_params: CORSParams | Mapping[str, Any] | None = None,
         allowed_hosts: Sequence[str] | None = None,
         csrf: Literal["auto", False] | CSRF = "auto",
         security_headers: bool | SecurityHeaders = False,

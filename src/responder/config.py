@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, TypedDict, dataclass_transform
 
 from .errors import ConfigurationError
 
@@ -267,6 +267,18 @@ class CORS(Record):
         except re.error as error:
             raise ConfigurationError(f"CORS(allow_origin_regex={self.allow_origin_regex!r}): {error}.") from error
         _require_whole(self, "max_age", least=0)
+
+
+class CORSParams(TypedDict, total=False):
+    """`API(cors=True, cors_params={...})`: the options of `CORS`."""
+
+    allow_origins: Sequence[str]
+    allow_origin_regex: str | None
+    allow_methods: Sequence[str]
+    allow_headers: Sequence[str]
+    allow_credentials: bool
+    expose_headers: Sequence[str]
+    max_age: int
 
 
 class CSRF(Record):

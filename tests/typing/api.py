@@ -13,14 +13,38 @@ import msgspec
 import requests
 
 import responder
-from responder import Request, Response, Router, abort, status_codes
+from responder import (
+    CSRF,
+    HSTS,
+    Limits,
+    RateLimit,
+    Request,
+    Response,
+    Router,
+    Sessions,
+    SQLiteStore,
+    abort,
+    status_codes,
+)
 from responder.http.headers import Headers, ResponseHeaders
 from responder.http.query import QueryParams
 from responder.http.url import URL
 from responder.testing import AsyncClient, Session
 
 api = responder.API()
-router = Router(prefix="/v1")
+router = Router(prefix="/v1", rate_limit=RateLimit("100/minute", by=lambda req: req.headers.get("x-key")))
+guarded = responder.API(
+    secret_key=["a new key of some length", "an old key of some length"],
+    sessions=Sessions(store=SQLiteStore("sessions.db"), max_age=60),
+    enable_hsts=HSTS(include_subdomains=True),
+    cors=True,
+    cors_params={"allow_origins": ["https://example.org"], "max_age": 60},
+    csrf=CSRF(trusted_origins=["https://example.org"]),
+    limits=Limits(request_time=None).replace(body=5),
+)
+Sessions(age=60)  # type: ignore[call-arg]
+Sessions(same_site="loose")  # type: ignore[arg-type]
+Limits().body = 5  # type: ignore[misc]
 
 
 # Decorators keep the signature of what they decorate.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
 
-    from ..config import CSRF, HSTS, Compression, Limits, Proxies, RateLimit, SecurityHeaders
+    from ..config import CSRF, HSTS, Compression, CORSParams, Limits, Proxies, RateLimit, SecurityHeaders
     from ..exchange.request import Request
     from ..exchange.response import Response
     from ..routing.route import Route
@@ -40,7 +40,7 @@ class Options(NamedTuple):
     compression: Compression | None = None
 
 
-def make_cors_options(wanted: bool, params: Mapping[str, Any] | None) -> CORS | None:  # noqa: FBT001 - an option
+def make_cors_options(wanted: bool, params: CORSParams | Mapping[str, Any] | None) -> CORS | None:  # noqa: FBT001 - an option
     """Give the record of `API(cors=True, cors_params={...})`. Raises `ConfigurationError` for unknown entries."""
     if not wanted and params is None:
         return None
@@ -49,7 +49,8 @@ def make_cors_options(wanted: bool, params: Mapping[str, Any] | None) -> CORS | 
     known = CORS.options()
     if unknown := sorted(set(params or ()) - set(known)):
         raise ConfigurationError(f"cors_params has {unknown[0]!r}. Known: {', '.join(sorted(known))}.")
-    return CORS(**(params or {}))
+    options: Mapping[str, Any] = params or {}
+    return CORS(**options)
 
 
 class Stand(NamedTuple):
