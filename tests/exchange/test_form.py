@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.exchange.wire import END, HEAD, KILO, MEGA, arrive, body
 
 from responder.config import Limits
 from responder.errors import ClientDisconnected, ContentTooLarge, DecodeError, InsufficientStorage, MissingValue
@@ -22,24 +23,6 @@ from responder.http.query import QueryParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
-
-HEAD = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n'
-END = b"--b--\r\n"
-KILO, MEGA = 1024, 1024 * 1024
-
-
-def body(*parts: tuple[str, bytes] | tuple[str, bytes, str]) -> bytes:
-    raw = b""
-    for name, content, *filename in parts:
-        file = f'; filename="{filename[0]}"' if filename else ""
-        raw += HEAD % (name.encode(), file.encode()) + content + b"\r\n"
-    return raw + END
-
-
-async def arrive(raw: Iterable[bytes] | bytes, size: int) -> AsyncGenerator[bytes]:
-    for piece in [raw[start : start + size] for start in range(0, len(raw), size)] if isinstance(raw, bytes) else raw:
-        await asyncio.sleep(0)
-        yield piece
 
 
 class Reader:
