@@ -319,7 +319,10 @@ class Request:
                 "`await req.text` or `await req.media()`; in a sync view leave out `block=False`."
             )
         self._reader = reader = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        return reader.result()
+        try:
+            return reader.result()
+        finally:
+            self._reader = None  # whose context has the request, which only a garbage collection would find
 
     def _decode_text(self, content: bytes) -> str:
         return decode_guarded("The body", lambda raw: decode_text(raw, self.encoding), content)
