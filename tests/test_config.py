@@ -60,11 +60,11 @@ def refused(record: Any, **options: Any) -> str:
         (responder.HSTS, {"port": 0}, "HSTS(port=0) must be a port from 1 to 65535."),
         (responder.HSTS, {"port": "443"}, "HSTS(port='443') must be a port"),
         (responder.HSTS, {"preload": True}, "needs max_age of a year and include_subdomains=True"),
-        (responder.CSRF, {"trusted_origins": "https://a.example"}, "is a list of text"),
+        (responder.CSRF, {"trusted_origins": "https://a.example"}, "must be a list of text"),
         (responder.CSRF, {"trusted_origins": ["a.example"]}, "'a.example' is no origin"),
         (responder.CSRF, {"trusted_origins": ["https://a.example/"]}, "'https://a.example/' is no origin"),
         (responder.Proxies, {"trusted": []}, "names no proxy"),
-        (responder.Proxies, {"trusted": "10.0.0.0/8"}, "is a list of text"),
+        (responder.Proxies, {"trusted": "10.0.0.0/8"}, "must be a list of text"),
         (responder.Proxies, {"trusted": ["10.0.0.1/8"]}, "has host bits set"),
         (responder.Proxies, {"trusted": ["proxy"]}, "Write '10.0.0.0/8' or '192.0.2.7'"),
         (responder.Proxies, {"trusted": ["10.0.0.1"], "header": "via"}, "must be 'x-forwarded' or 'forwarded'"),
@@ -72,12 +72,14 @@ def refused(record: Any, **options: Any) -> str:
         (responder.SecurityHeaders, {"frame_options": "a\nb"}, "must be text that a header can carry, or None"),
         (responder.SecurityHeaders, {"frame_options": 5}, "must be text that a header can carry, or None"),
         (responder.Compression, {"codings": ["gzip", "lzma"]}, "has 'lzma'; known are zstd, br and gzip"),
-        (responder.Compression, {"codings": "gzip"}, "is a list of text"),
+        (responder.Compression, {"codings": "gzip"}, "must be a list of text"),
         (responder.Compression, {"minimum": 0}, "Compression(minimum=0) must be a whole number of 1 or more."),
         (responder.RateLimit, {"rate": "100"}, "write a rate such as '100/minute'"),
         (responder.RateLimit, {"rate": "0/minute"}, "write a rate such as"),
         (responder.RateLimit, {"rate": 5}, "write a rate such as"),
-        (responder.RateLimit, {"rate": "1/day", "by": "ip"}, "is a function of the request"),
+        (responder.RateLimit, {"rate": "1/day", "by": "ip"}, "must be a function of the request"),
+        (responder.RateLimit, {"rate": "1/day", "store": object()}, "must be a URL such as 'redis://localhost'"),
+        (responder.CSRF, {"trusted_origins": 5}, "must be a list of text"),
         (responder.RateLimit, {"rate": "1/day", "keys": 0}, "keys=0) must be a whole number of 1 or more."),
         (responder.RateLimit, {"rate": "1/day", "name": 'a"b'}, "has up to 64 letters"),
     ],
@@ -91,7 +93,7 @@ def test_a_record_says_what_is_wrong(record: Any, options: dict[str, Any], reaso
     [
         ({"allow_origins": ["*"], "allow_credentials": True}, "browsers refuse '*' together with allow_credentials"),
         ({"expose_headers": ["*"], "allow_credentials": True}, "browsers refuse '*' together with allow_credentials"),
-        ({"allow_origins": "https://a.example"}, "is a list of text"),
+        ({"allow_origins": "https://a.example"}, "must be a list of text"),
         ({"allow_origins": ["a.example"]}, "'a.example' is no origin"),
         ({"allow_methods": ["GET "]}, "has 'GET ', which is no name"),
         ({"allow_headers": ["X-A\r\n"]}, "which is no name"),
@@ -111,6 +113,36 @@ def test_parameters_of_cors_without_it_are_a_mistake() -> None:
 def test_a_switch_is_true_false_or_a_record() -> None:
     assert refused(responder.API, enable_hsts=1) == "1 is neither True, False nor a HSTS."
     assert "nor a CSRF" in refused(responder.API, csrf="on")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"proxies": ["127.0.0.1"]}, "proxies=['127.0.0.1'] must be a Proxies: proxies=Proxies(...)."),
+        ({"limits": {"body": 5}}, "limits={'body': 5} must be a Limits: limits=Limits(...)."),
+        ({"threads": 10}, "threads=10 must be a Threads: threads=Threads(...)."),
+        ({"sessions": True}, "sessions=True must be a Sessions: sessions=Sessions(...)."),
+        ({"rate_limit": "5/minute"}, "rate_limit='5/minute' must be a RateLimit: rate_limit=RateLimit(...)."),
+        ({"debug": "no"}, "debug='no' must be True or False."),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(options: dict[str, Any], reason: str) -> None:
+    assert refused(responder.API, **options) == reason
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"limits": 5}, "limits=5 must be a Limits"),
+        ({"rate_limit": "5/minute"}, "must be a RateLimit"),
+        ({"csrf": "no"}, "csrf='no' of a route must be False, to let other sites in, or True."),
+    ],
+)
+def test_an_option_of_a_route_of_another_kind_is_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(responder.ConfigurationError, match=reason):
+        responder.API().get("/", **options)
+    with pytest.raises(responder.ConfigurationError, match="must be a RateLimit"):
+        responder.Router(rate_limit="5/minute")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Unpack
 
 from . import status_codes
-from .config import CSRF, HSTS, Compression, Limits, SecurityHeaders, Sessions, Threads
+from .config import (
+    CSRF,
+    HSTS,
+    Compression,
+    Limits,
+    Proxies,
+    SecurityHeaders,
+    Sessions,
+    Threads,
+    expect,
+)
 from .errors import ConfigurationError, DuplicateRoute, RouteNotFoundError
 from .exchange.lazy import lazy
 from .exchange.request import direct_origin
@@ -37,7 +47,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .apps.static import SinglePage, StaticFiles
-    from .config import CORSParams, Proxies, RateLimit
+    from .config import CORSParams, RateLimit, Record
     from .exchange.request import Origin
     from .media.formats import Encoders
     from .routing.converters import Converter
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 T = TypeVar("T")
+R = TypeVar("R", bound="Record")
 
 STATIC_DIR: Final = "static"
 """The folder that is served when it is there, and not missed when it is not."""
@@ -100,15 +111,18 @@ class API(Application):
         rate_limit: RateLimit | None = None,
         compression: bool | Compression = False,
     ) -> None:
-        super().__init__(threads or Threads(), rate_limit)
+        super().__init__(_given(Threads, "threads", threads), rate_limit)
+        expect(Proxies, "proxies", proxies)
+        if not isinstance(debug, bool):
+            raise ConfigurationError(f"debug={debug!r} must be True or False.")
         folder = find_folder()
         self.debug = debug
         self.formats = Formats({UploadFile: UploadFile.describe, **(encoders or {})})
         self._templates_dir = join(folder, templates_dir)
         self._auto_escape = auto_escape
-        self.limits = limits or Limits()
+        self.limits = _given(Limits, "limits", limits)
         self.proxies = proxies
-        self.sessions = SessionPolicy(sessions or Sessions(), secret_key, debug=debug)
+        self.sessions = SessionPolicy(_given(Sessions, "sessions", sessions), secret_key, debug=debug)
         self.safety = Options(
             allowed_hosts=allowed_hosts,
             proxies=proxies,
@@ -118,7 +132,7 @@ class API(Application):
             security_headers=_wanted(SecurityHeaders, security_headers),
             compression=_wanted(Compression, compression),
         )
-        self.policies = Policies(self.safety, self.sessions.loader)
+        self.policies = Policies(self.safety, self.limits, self.sessions.loader)
         self.state = SimpleNamespace()
         self.log = logging.getLogger("responder")
         self._lifespan = Lifespan(lifespan)
@@ -129,10 +143,13 @@ class API(Application):
         self._files: StaticFiles | None = None
         self._static_route = check_prefix(static_route.rstrip("/"))
         if static_dir is not None and (static_dir != STATIC_DIR or isdir(join(folder, static_dir))):
-            from .apps.static import StaticFiles  # noqa: PLC0415 - it loads where there is a folder
+            self._serve_files(join(folder, static_dir))
 
-            self._files = StaticFiles(join(folder, static_dir))
-            self.get(f"{self._static_route}/{{path:path}}", name="static")(self._files)
+    def _serve_files(self, folder: str) -> None:
+        from .apps.static import StaticFiles  # noqa: PLC0415 - it loads where there is a folder
+
+        self._files = StaticFiles(folder)
+        self.get(f"{self._static_route}/{{path:path}}", name="static")(self._files)
 
     @lazy
     def resolve_origin(self) -> Callable[[Scope], Origin]:
@@ -367,6 +384,12 @@ class API(Application):
             return function
 
         return declare
+
+
+def _given(record: type[R], name: str, option: R | None) -> R:
+    """Give the record of an option, one of its defaults for None. Raises `ConfigurationError` for anything else."""
+    expect(record, name, option)
+    return record() if option is None else option
 
 
 def _wanted(record: type[T], option: bool | T) -> T | None:  # noqa: FBT001 - an option of the API

@@ -7,6 +7,7 @@ constructor never becomes a wall.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self, TypedDict, dataclass_transform
 
@@ -59,6 +60,10 @@ class Record:
         """Give a record with some options changed: `api.limits.replace(body=1024)`."""
         return type(self)(**(vars(self) | changes))
 
+    def over(self, below: Self) -> Self:
+        """Give a record with the options that were set here, and for the rest those of `below`."""
+        return type(self)(**(vars(below) | vars(self)))
+
     def _check(self) -> None:
         """Raise `ConfigurationError` for options that cannot work."""
 
@@ -80,6 +85,12 @@ class Record:
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__name__}({shown})"
+
+
+def expect(record: type[Record], name: str, value: object) -> None:
+    """Raise `ConfigurationError` unless the value of an option is a record of this class, or None."""
+    if value is not None and not isinstance(value, record):
+        raise ConfigurationError(f"{name}={value!r} must be a {record.__name__}: {name}={record.__name__}(...).")
 
 
 def _refuse(record: object, name: str, what: str) -> NoReturn:
@@ -107,8 +118,8 @@ def _require_whole(record: object, name: str, least: int = 1) -> None:
 def _texts(record: object, name: str) -> tuple[str, ...]:
     """Give an option that is a list of text; a single text is a mistake that would be read letter by letter."""
     value = getattr(record, name)
-    if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-        _refuse(record, name, "is a list of text")
+    if isinstance(value, str) or not isinstance(value, Iterable) or not all(isinstance(item, str) for item in value):
+        _refuse(record, name, "must be a list of text")
     return tuple(value)
 
 
@@ -380,7 +391,9 @@ class RateLimit(Record):
         if not isinstance(self.rate, str) or _RATE.fullmatch(self.rate) is None:
             raise ConfigurationError(f"RateLimit({self.rate!r}): write a rate such as '100/minute' or '5/10 seconds'.")
         if self.by is not None and not callable(self.by):
-            _refuse(self, "by", "is a function of the request")
+            _refuse(self, "by", "must be a function of the request")
+        if self.store is not None and not isinstance(self.store, str):
+            _refuse(self, "store", "must be a URL such as 'redis://localhost'")
         _require_whole(self, "keys")
         if not re.fullmatch(r"[A-Za-z0-9_.\-]{1,64}", self.name):
             _refuse(self, "name", "has up to 64 letters, digits and any of _.-")

@@ -70,7 +70,7 @@ def test_an_async_view_that_takes_too_long_is_cancelled_and_answered_with_504(ha
 
     connection = expire(hasty)
     assert connection.status == 504
-    assert b"took longer than 1e-09 seconds" in connection.body
+    assert b"took longer than 1e-09 s." in connection.body
     assert log == ["cleaned up"]
 
 
@@ -142,6 +142,17 @@ def test_the_limits_of_a_route_are_those_of_its_body() -> None:
         resp.content = await req.content
 
     assert api.requests.post("/", data=b"0123456789").content == b"0123456789"
+    assert api.requests.post("/", data=b"0123456789a").status_code == 413
+
+
+def test_what_a_routes_limits_leave_out_is_as_on_the_api() -> None:
+    api = responder.API(limits=Limits(body=10, cookies=1))
+
+    @api.post("/", limits=Limits(request_time=5, cookies=2))
+    async def view(req: Request, resp: Response) -> None:
+        resp.media = [req.limits.request_time, req.limits.cookies, len(await req.content)]
+
+    assert api.requests.post("/", data=b"0123456789").json() == [5, 2, 10]
     assert api.requests.post("/", data=b"0123456789a").status_code == 413
 
 

@@ -556,7 +556,7 @@ def test_whatever_the_origin_is_it_is_allowed_as_it_is_or_not_at_all(
         ({"allow_origins": ["*"], "allow_credentials": True}, "browsers refuse"),
         ({"allow_origins": ["example.org"]}, "is no origin"),
         ({"allow_origins": ["https://example.org/"]}, "is no origin"),
-        ({"allow_origins": "https://example.org"}, "is a list of text"),
+        ({"allow_origins": "https://example.org"}, "must be a list of text"),
         ({"allow_origin_regex": "("}, "allow_origin_regex"),
         ({"allow_methods": ["GET POST"]}, "is no name"),
         ({"allow_headers": ["X Y"]}, "is no name"),

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from uuid import uuid4
 
@@ -18,7 +19,6 @@ from responder.policies.stores import sqlite as sqlite_module
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
-    from pathlib import Path
 
     from responder.types import Store
 
@@ -356,17 +356,28 @@ def test_no_thread_is_left_of_a_file_that_was_closed(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_opened_is_a_503_until_it_can(tmp_path: Path) -> None:
-    path = tmp_path / "missing" / "sessions.db"
+    path = tmp_path / "sessions.db"
+    path.mkdir()
 
     async def work(store: SQLiteStore) -> bool:
         with pytest.raises(ServiceUnavailable):
             await store.read("a")
-        path.parent.mkdir()
+        path.rmdir()
         done = await store.write("a", b"1", 60, create=True)
         await store.close()
         return done
 
     assert run(work(SQLiteStore(path)))
+
+
+def test_a_folder_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"needs the folder '.*missing', which is not there"):
+        SQLiteStore(tmp_path / "missing" / "sessions.db")
+
+
+def test_a_path_is_relative_to_the_file_that_makes_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert SQLiteStore("sessions.db")._path == str(Path(__file__).parent / "sessions.db")
 
 
 def test_a_file_that_another_process_has_locked_is_a_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,8 +227,8 @@ TWO = [Finding("must", "a", "Short.", "x"), Finding("consider", "b", "Rather lon
 
 def test_findings_are_aligned_with_what_mends_them() -> None:
     assert render(TWO).splitlines() == [
-        "must      Short.                   ->  x",
-        "consider  Rather long. (app.py:3)  ->  y",
+        "must      a  Short.                   ->  x",
+        "consider  b  Rather long. (app.py:3)  ->  y",
     ]
 
 
@@ -260,6 +260,13 @@ def test_what_must_be_mended_is_exit_code_1(app: Path) -> None:
     assert shown.exit_code == 1
     assert shown.output.splitlines()[0].split("  ", 1)[0] == "must"
     assert shown.output.splitlines()[0].endswith("->  API(debug=False)")
+
+
+def test_what_was_answered_is_left_out_by_its_topic(app: Path) -> None:
+    source = CAREFUL + '\napi.post("/hook", csrf=False)(lambda req, resp: "heard")\n'
+    assert check(app, source, "--strict").exit_code == 1
+    shown = check(app, source, "--strict", "--ignore", "csrf")
+    assert (shown.exit_code, shown.stdout) == (0, "Nothing to ask about.\n")
 
 
 def test_what_is_to_be_considered_is_exit_code_1_when_strict(app: Path) -> None:

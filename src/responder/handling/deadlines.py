@@ -6,6 +6,7 @@ waits for is told by what it is doing at each look.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HTTPError
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..exchange.request import Request
+
+log = logging.getLogger("responder")
 
 RATE_SECONDS: Final = 10.0
 """How long the arrival of a body is added up, before it is held against `Limits.body_rate`."""
@@ -44,7 +47,8 @@ class Watch:
         limit = req.limits.request_time
         if limit is not None and self._spent > limit:
             self._spent = 0.0
-            req.expire(task, HTTPError(504, f"The service took longer than {limit:g} seconds."))
+            log.warning("%r %r took longer than request_time=%g.", req.method, req.scope["path"], limit)
+            req.expire(task, HTTPError(504, f"The service took longer than {limit:g} s."))
 
     def _add_waited(self, req: Request, task: Task[Any] | None, seconds: float, received: int) -> None:
         self._waited += seconds

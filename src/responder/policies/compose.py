@@ -63,7 +63,8 @@ class Stand(NamedTuple):
 class Policies:
     """The policies of one API, each made once."""
 
-    def __init__(self, options: Options, load_session: Call | None = None) -> None:
+    def __init__(self, options: Options, limits: Limits, load_session: Call | None = None) -> None:
+        self._limits = limits
         self._first: list[Call] = []
         self._csrf: Call | None = None
         self._preflight: Call | None = None
@@ -113,7 +114,7 @@ class Policies:
         if self._csrf is not None and method not in SAFE and (route is None or route.csrf):
             guards.append(self._csrf)
         if route is not None and route.limits is not None:
-            guards.append(_limit(route.limits))
+            guards.append(_limit(route.limits.over(self._limits)))
         if self._load_session is not None:
             guards.append(self._load_session)
         finishers: list[Call] = []

@@ -7,6 +7,7 @@ and let the browser find out, which leaves the developer to guess.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..types import RawHeader
 
     Call: TypeAlias = Callable[[Request, Response], None]
+
+log = logging.getLogger("responder")
 
 _SAFELISTED: Final = ("Accept", "Accept-Language", "Content-Language", "Content-Type")
 _ALLOW_ORIGIN: Final = b"access-control-allow-origin"
@@ -134,6 +137,7 @@ class _Preflights:
         origin, method = headers["origin"], headers["access-control-request-method"]
         names = _split_names(headers.get("access-control-request-headers", ""))
         if reasons := [*self._object(origin, method, names)]:
+            log.info("The CORS preflight for %r is refused. %s", req.scope["path"], " ".join(reasons))
             raise HTTPError(400, f"The CORS preflight is refused. {' '.join(reasons)}")
         resp.policy_fields += (
             _VARY_PREFLIGHT,

@@ -46,9 +46,19 @@ def make_csrf_guard(csrf: CSRF, cors: CORS | None) -> Callable[[Request, Respons
         if site in _OWN_SITES and len(fields) == len(scope["headers"]):
             return
         if not _is_trusted(req, trusts):
-            raise HTTPError(403, "A request from another site may not change anything here.")
+            raise HTTPError(403, _refusal(fields.get(b"origin")))
 
     return guard
+
+
+def _refusal(origin: bytes | None) -> str:
+    if origin is None:
+        return "A request from another site may not change anything here."
+    shown = origin[:100].decode("latin-1")
+    return (
+        f"A request from the origin {shown!r} may not change anything here. "
+        "Where that is meant, list it in CSRF(trusted_origins=[...])."
+    )
 
 
 def _make_trust(csrf: CSRF, cors: CORS | None) -> Callable[[bytes], bool]:

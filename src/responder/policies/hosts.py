@@ -67,6 +67,8 @@ def _allow_any(req: Request, _resp: Response) -> None:
 
 
 def _parse(host: str) -> Host:
+    if "://" in host:
+        raise ConfigurationError(f"allowed_hosts has {host!r}; write the host alone, without 'https://'.")
     try:
         name, port = parse_host(host)
     except ValueError as error:

@@ -189,7 +189,7 @@ class _Signed:
     def _check_size(self, value: str) -> str:
         size = len(self._cookie.name) + len(value)
         if size > _PAIR:
-            raise InvalidCookie(
+            raise EncodeError(
                 f"The session takes {size} bytes as a cookie, and browsers drop more than {_PAIR}. Keep less in it, "
                 "or keep it in a store: API(sessions=Sessions(store=...))."
             )
@@ -271,13 +271,17 @@ class _Stored:
             result = await answer
         except ServiceUnavailable as error:
             if not self._is_down:
-                log.error("The session store cannot be reached: %r", error.__cause__ or error)  # noqa: TRY400 - no mistake in the code
+                log.error("The session store cannot be reached: %s", _describe(error.__cause__ or error))  # noqa: TRY400 - no mistake in the code
             self._is_down = True
             raise
         if self._is_down:
             self._is_down = False
             log.warning("The session store is back.")
         return result
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 async def _save_nothing(_session: Session, resp: Response) -> None:

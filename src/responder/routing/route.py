@@ -10,13 +10,13 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypedDict
 
+from ..config import Limits, RateLimit, expect
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
-    from ..config import Limits, RateLimit
     from ..types import ErrorHandler, Hook, View
     from .router import Router
 
@@ -89,8 +89,11 @@ class Route:
         flags = {"default": True} if self.default else {}
         inline = {} if self.block else {"block": False}
         exempt = {} if self.csrf else {"csrf": False}
-        rate = {} if self.rate_limit is None else {"rate_limit": self.rate_limit.rate}
-        return flags | inline | exempt | rate | {kind: names for kind, names in hooks.items() if names}
+        rates = [owner.rate_limit for owner in self.owners[1:]] + [self.rate_limit]
+        told = [rate.rate for rate in rates if rate is not None]
+        rate = {"rate_limit": ", ".join(told)} if told else {}
+        limits = {} if self.limits is None else {"limits": repr(self.limits)}
+        return flags | inline | exempt | rate | limits | {kind: names for kind, names in hooks.items() if names}
 
 
 def check_methods(methods: Iterable[str] | None) -> frozenset[str] | None:
@@ -113,6 +116,14 @@ def hook_entries(hooks: Hooks) -> tuple[HookEntry, ...]:
     for hook in several:
         check_callable("A hook", hook)
     return tuple(HookEntry(hook) for hook in several)
+
+
+def check_safety(*, csrf: object, rate_limit: object, limits: object) -> None:
+    """Raise `ConfigurationError` for options of a route that are not what they have to be."""
+    if not isinstance(csrf, bool):
+        raise ConfigurationError(f"csrf={csrf!r} of a route must be False, to let other sites in, or True.")
+    expect(RateLimit, "rate_limit", rate_limit)
+    expect(Limits, "limits", limits)
 
 
 def check_callable(what: str, function: object) -> None:

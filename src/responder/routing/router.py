@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
+from ..config import RateLimit, expect
 from ..errors import ConfigurationError
-from .route import HookEntry, Route, check_callable, check_methods, find_place, hook_entries
+from .route import HookEntry, Route, check_callable, check_methods, check_safety, find_place, hook_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ..config import Limits, RateLimit
+    from ..config import Limits
     from ..types import ErrorHandler, Hook, View
     from .route import Hooks, RouteOptions
 
@@ -29,6 +30,7 @@ class Router:
 
     def __init__(self, *, prefix: str = "", rate_limit: RateLimit | None = None) -> None:
         self.prefix = check_prefix(prefix)
+        expect(RateLimit, "rate_limit", rate_limit)
         self.rate_limit = rate_limit
         self.routes: list[Route] = []
         self.before: list[HookEntry] = []
@@ -59,23 +61,21 @@ class Router:
 
         - `methods`: those it serves, every standard one when left out.
         - `name`: for `url_for`; else the view's own name.
-        - `default`: the view also answers whatever no route matches.
+        - `default`: the view also answers what no route matches.
         - `block`: False runs a sync view on the event loop, for one that never waits.
         - `before`, `after`, `around`: hooks of this route alone, one or a list.
         - `csrf`: False lets other sites send what carries cookies, as for a webhook.
-        - `rate_limit`: how often a client may ask for this route. - `limits`: what it may send here, and how long.
+        - `rate_limit`, `limits`: of this route; what is not set in `limits` is as on the API.
         - `before_request`: without a path, the function becomes a before hook of the whole router.
 
         Raises `ConfigurationError` for a path, method, hook or view that cannot work, and for a duplicate.
         """
         if before_request:
-            if path is not None:
-                raise ConfigurationError(
-                    f"before_request=True is for every path. For {path!r} alone write route({path!r}, before=hook)."
-                )
+            _refuse_path(path)
             return self.before_request(block=block)
         if path is None and not default:
             raise ConfigurationError('A route needs a path: route("/hello").')
+        check_safety(csrf=csrf, rate_limit=rate_limit, limits=limits)
         options = {"before": hook_entries(before), "after": hook_entries(after), "around": hook_entries(around)}
         checked, place = check_methods(methods), find_place()
 
@@ -247,6 +247,13 @@ class Router:
             return handler
 
         return declare
+
+
+def _refuse_path(path: str | None) -> None:
+    if path is not None:
+        raise ConfigurationError(
+            f"before_request=True is for every path. For {path!r} alone write route({path!r}, before=hook)."
+        )
 
 
 def check_prefix(prefix: str) -> str:

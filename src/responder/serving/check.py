@@ -80,7 +80,7 @@ def render(findings: Sequence[Finding]) -> str:
     """Give the findings as aligned lines, with what mends them at their ends."""
     if not findings:
         return "Nothing to ask about."
-    return align([(finding.grade, _describe(finding), f"->  {finding.mend}") for finding in findings])
+    return align([(one.grade, one.topic, _describe(one), f"->  {one.mend}") for one in findings])
 
 
 def render_json(findings: Iterable[Finding]) -> str:

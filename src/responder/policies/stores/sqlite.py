@@ -12,6 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import ConfigurationError, ServiceUnavailable
+from ...routing.route import find_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ _REPLACE = "UPDATE responder_sessions SET data = :data, ends = :ends WHERE id = 
 _DELETE = "DELETE FROM responder_sessions WHERE id = ?"
 _TIDY = "DELETE FROM responder_sessions WHERE ends <= ?"
 
+_IN_MEMORY = ":memory:"
 _PATIENCE = 2.0
 """Seconds to wait for another process that writes."""
 
@@ -41,16 +43,27 @@ _TIDY_EVERY = 60.0
 """Seconds after which a write also removes what has expired."""
 
 
+def _locate(path: str) -> str:
+    """Give the absolute path of a file. Raises `ConfigurationError` when its folder is not there."""
+    if path == _IN_MEMORY:
+        return path
+    located = os.path.join(find_folder(), path)
+    if not os.path.isdir(folder := os.path.dirname(located)):
+        raise ConfigurationError(f"SQLiteStore({path!r}) needs the folder {folder!r}, which is not there.")
+    return located
+
+
 class SQLiteStore:
     """Keeps sessions in the table `responder_sessions` of a file, which is made on first use, for its owner alone.
 
+    Its path is relative to the folder of the file that makes the store. `":memory:"` is no file, and for tests.
     A database that is locked, full or cannot be opened is a 503. Raises `ConfigurationError` for what is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise ConfigurationError(f"SQLiteStore takes the path of a file, not {path!r}.")
-        self._path = os.fspath(path)
+        self._path = _locate(os.fspath(path))
         self._lock = Lock()
         self._database: _Database | None = None
 
