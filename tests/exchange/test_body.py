@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -358,3 +360,41 @@ def test_a_request_whose_body_is_being_received_is_not_watched(call: Caller) -> 
         return sent
 
     assert asyncio.run(scene())[1]["body"] == b'[false,"late"]'
+
+
+# What a refused body leaves behind
+
+
+@pytest.mark.parametrize(
+    ("fields", "chunks"),
+    [
+        ([], [b"x" * 20, b"x"]),
+        ([(b"content-length", b"20")], [b"x"]),
+        ([(b"content-length", b"5")], [b"x"]),
+        ([(b"content-encoding", b"gzip")], [b"x"]),
+        ([(b"content-type", b"multipart/form-data; boundary=b")], [b"--b\r\nno"]),
+    ],
+)
+@pytest.mark.parametrize("is_sync", [False, True])
+def test_a_request_whose_body_is_refused_is_gone_without_a_collection(
+    call: Caller, fields: list[tuple[bytes, bytes]], chunks: list[bytes], *, is_sync: bool
+) -> None:
+    api = responder.API(limits=responder.Limits(body=10))
+    seen: list[weakref.ref[responder.Request]] = []
+
+    def read_sync(req: responder.Request, resp: responder.Response) -> None:
+        seen.append(weakref.ref(req))
+        req.media_sync("multipart" if fields and b"multipart" in fields[0][1] else "msgpack")
+
+    async def read(req: responder.Request, resp: responder.Response) -> None:
+        seen.append(weakref.ref(req))
+        await req.media("multipart" if fields and b"multipart" in fields[0][1] else "msgpack")
+
+    api.post("/")(read_sync if is_sync else read)
+    gc.disable()
+    try:
+        answer = call(api, body=chunks, headers=fields, method="POST")
+        assert 400 <= answer.status < 500
+        assert seen[0]() is None
+    finally:
+        gc.enable()

@@ -110,7 +110,75 @@ def test_what_answers_a_504_may_take_no_longer_either(hasty: responder.API) -> N
     async def view(req: Request, resp: Response) -> None:
         await asyncio.Event().wait()
 
-    assert expire(hasty).status is None
+    assert expire(hasty).status == 504
+
+
+def test_a_hook_that_takes_too_long_after_a_failure_is_a_504(hasty: responder.API) -> None:
+    @hasty.after_request
+    async def after(req: Request, resp: Response) -> None:
+        await asyncio.Event().wait()
+
+    @hasty.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        responder.abort(404)
+
+    assert expire(hasty).status == 504
+
+
+@pytest.mark.parametrize("place", ["handler", "stream"])
+def test_waiting_for_what_was_cancelled_is_no_end_of_the_server(api: responder.API, place: str) -> None:
+    async def wait(*_: object) -> None:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    @api.exception_handler(KeyError)
+    async def handle(req: Request, resp: Response, error: KeyError) -> None:
+        await wait()
+
+    @api.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        if place == "handler":
+            raise KeyError
+
+        @resp.stream
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"chunk"
+            await wait()
+
+    with pytest.raises(RuntimeError, match="raised CancelledError, which would end more than its request"):
+        api.requests.get("/")
+
+
+def test_a_thread_that_is_late_changes_nothing_of_the_504() -> None:
+    api = responder.API(limits=Limits(request_time=AT_ONCE), secret_key="a key of some length")
+    started, release, ended = threading.Event(), threading.Event(), threading.Event()
+
+    @api.route("/")
+    def view(req: Request, resp: Response) -> None:
+        started.set()
+        release.wait()
+        resp.session["late"] = True
+        resp.headers["x-late"] = "yes"
+        resp.text = "late"
+        resp.status_code = 200
+        ended.set()
+
+    @api.after_request
+    async def after(req: Request, resp: Response) -> None:
+        release.set()
+        await asyncio.to_thread(ended.wait)
+
+    async def test() -> None:
+        connection = Connection(api)
+        await until(started.is_set)
+        for _ in range(2):
+            board_of(api).sweep()
+        await connection.end()
+        assert connection.status == 504
+        assert {name for name, _ in connection.sent[0]["headers"]} == {b"content-type", b"content-length"}
+
+    run(test())
 
 
 def test_a_route_may_have_its_own_limits(hasty: responder.API) -> None:

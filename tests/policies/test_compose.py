@@ -206,10 +206,14 @@ def test_a_guard_that_answers_ends_the_request(call: Caller, guarded: responder.
     async def never(req: Request, resp: Response) -> None:
         seen.append("view")
 
+    @guarded.after_request
+    async def after(req: Request, resp: Response) -> None:
+        seen.append(f"after {resp.status_code}")
+
     answer = ask(call, guarded, scheme="http")
     assert answer.status == 307
     assert answer.headers["location"] == "https://example.com/"
-    assert "view" not in seen
+    assert seen == ["after 307"]
     assert "ratelimit" not in answer.headers
 
 

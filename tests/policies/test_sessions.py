@@ -29,7 +29,7 @@ from responder.policies import sessions
 from responder.policies.stores import MemoryStore, RedisStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from tests.conftest import Answer, Caller
 
@@ -738,7 +738,7 @@ def test_a_session_that_is_ended_meanwhile_stays_ended(call: Caller, store: Reco
 
     cookie = begin(call, api)
     answer = ask(call, api, f"/{action}", cookie)
-    assert (answer.status, cookie_of(answer), store.names) == (200, "", [])
+    assert (answer.status, cookie_of(answer), store.names) == (200, None, [])
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"[]", b"null", b"{"])
@@ -872,3 +872,99 @@ def test_limits_of_cookies_hold_for_sessions(call: Caller) -> None:
         resp.media = dict(req.session)
 
     assert ask(call, api, "/", "a; b=1; c=2").status == 400
+
+
+# Failures beside the view's
+
+
+@pytest.mark.parametrize("place", ["handler", "after hook"])
+def test_what_answers_a_failure_and_fails_keeps_nothing(call: Caller, store: Recorder, place: str) -> None:
+    api = make_api(store=store)
+
+    async def spoil(req: Request, resp: Response, *_: object) -> None:
+        resp.session["evil"] = 1
+        raise ValueError
+
+    if place == "handler":
+        api.exception_handler(KeyError)(spoil)
+    else:
+        api.after_request(spoil)
+
+    @api.get("/boom")
+    async def boom(req: Request, resp: Response) -> None:
+        raise KeyError
+
+    answer = ask(call, api, "/boom", method="GET")
+    assert (answer.status, cookie_of(answer), store.names) == (500, None, [])
+
+
+@pytest.mark.parametrize("kind", ["text", "html", "charset", "problem", "media"])
+def test_a_body_that_cannot_be_encoded_keeps_nothing(call: Caller, store: Recorder, kind: str) -> None:
+    api = make_api(store=store)
+
+    @api.get("/spoilt")
+    async def spoilt(req: Request, resp: Response) -> None:
+        resp.session.rotate()
+        resp.session["user"] = "kenneth"
+        if kind == "charset":
+            resp.text = "\u00e9"
+            resp.encoding = "ascii"
+        elif kind == "problem":
+            resp.problem(400, detail="\ud800")
+        else:
+            setattr(resp, kind, "\ud800")
+
+    cookie = begin(call, api, user="somebody")
+    assert ask(call, api, "/spoilt", cookie, method="GET").status == 500
+    assert ask(call, api, "/", cookie).media == {"user": "somebody"}
+
+
+def test_a_request_that_looked_into_the_session_and_failed_varies_by_it(api: API, call: Caller) -> None:
+    @api.get("/who")
+    async def who(req: Request, resp: Response) -> None:
+        if not req.session.get("user"):
+            raise HTTPError(404)
+
+    answer = ask(call, api, "/who", method="GET")
+    assert (answer.status, answer.headers["vary"]) == (404, "Cookie")
+    assert "vary" not in ask(call, api, "/missing", method="GET").headers
+
+
+def test_a_slow_request_leaves_the_cookie_of_a_new_log_in_alone(call: Caller, store: Recorder) -> None:
+    api = make_api(store=store)
+
+    @api.get("/slow")
+    async def slow(req: Request, resp: Response) -> None:
+        resp.session["seen"] = True
+        await store.delete(store.names[0])
+
+    cookie = begin(call, api)
+    assert cookie_of(ask(call, api, "/slow", cookie, method="GET")) is None
+
+
+def test_a_stream_cannot_open_a_session(call: Caller) -> None:
+    api = make_api()
+
+    @api.get("/stream")
+    async def stream(req: Request, resp: Response) -> None:
+        @resp.stream
+        async def chunks() -> AsyncIterator[str]:
+            yield "chunk"
+            yield str(req.session)
+
+    with pytest.raises(RuntimeError, match="Read it in the view"):
+        api.requests.get("/stream")
+
+
+def test_the_store_is_closed_at_shutdown() -> None:
+    closed: list[bool] = []
+
+    class Closing(MemoryStore):
+        async def close(self) -> None:
+            closed.append(True)
+
+    api = make_api(store=Closing())
+    with api.session() as session:
+        session.get("/")
+        assert closed == []
+    assert closed == [True]

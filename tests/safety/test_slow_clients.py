@@ -100,7 +100,10 @@ def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         one.wait_for(lambda numbers: numbers["live"] == 1 and numbers["open"] == 0 and numbers["abandoned"] == 0)
         assert one.end() == 0
         # Beside the views that took too long: what uvicorn says of a response that is cut off in the middle.
-        expected = r"'GET' '/slow(-sync)?' took longer than request_time=0\.3\.|ASGI callable returned without completing response\."
+        expected = (
+            r"'GET' '/slow(-sync)?' took longer than request_time=0\.3\."
+            r"|ASGI callable returned without completing response\."
+        )
         assert [line for line in one.log().splitlines() if not re.fullmatch(expected, line)] == []
     finally:
         one.close()

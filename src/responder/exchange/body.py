@@ -8,7 +8,8 @@ a body that nobody reads stands the word that the client has left.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
 
@@ -37,7 +38,7 @@ class Body:
     _is_complete = False
     is_awaited = False
     _content: bytes | None = None
-    _failure: Exception | None = None
+    _failure: Callable[[], Exception] | None = None
     _kept: _Kept | None = None
 
     def __init__(self, declared: bytes | None, receive: Receive, limit: int) -> None:
@@ -77,28 +78,28 @@ class Body:
 
     def _start(self) -> None:
         if self._failure is not None:
-            raise self._failure
+            raise self._failure()
         if self.is_started:
             raise RuntimeError(
                 "The body was streamed, or another task reads it. To use it twice, await `req.content` first."
             )
         self.is_started = True
         if self._declared is not None and self._declared > self.limit:
-            raise self._fail(ContentTooLarge(self.limit))
+            raise self._fail(ContentTooLarge, self.limit)
 
     def _take(self, message: Message) -> bytes:
         """Give the piece of body in a message, once it is within what was declared and allowed."""
         if message["type"] == "http.disconnect":
             self.is_disconnected = True
-            raise self._fail(ClientDisconnected("The client disconnected before its body had arrived."))
+            raise self._fail(ClientDisconnected, "The client disconnected before its body had arrived.")
         chunk: bytes = message.get("body", b"")
         self.received += len(chunk)
         if self.received > self.limit:
-            raise self._fail(ContentTooLarge(self.limit))
+            raise self._fail(ContentTooLarge, self.limit)
         # PERF: with all that was declared here, nobody waits for the empty end that granian sends after it.
         self._is_complete = self.received == self._declared or not message.get("more_body", False)
         if self._is_complete and self._declared is not None and self.received < self._declared:
-            raise self._fail(DecodeError(f"The body ended after {self.received} of {self._declared} bytes."))
+            raise self._fail(DecodeError, f"The body ended after {self.received} of {self._declared} bytes.")
         return chunk
 
     async def _next_message(self) -> Message:
@@ -106,13 +107,14 @@ class Body:
         try:
             return await (self._receive() if self._kept is None else self._kept.take())
         except (OSError, RuntimeError, ValueError) as error:  # granian's word for a chunk that is malformed
-            raise self._fail(DecodeError("The body broke off, or its chunks are malformed.")) from error
+            raise self._fail(DecodeError, "The body broke off, or its chunks are malformed.") from error
         finally:
             self.is_awaited = False
 
-    def _fail(self, error: Failure) -> Failure:
-        self._failure = error
-        return error
+    def _fail(self, kind: Callable[..., Failure], *args: Any) -> Failure:
+        """Give the error, and remember how it is made: the error itself leads by its traceback back to this body."""
+        self._failure = partial(kind, *args)
+        return kind(*args)
 
     @property
     def can_watch(self) -> bool:

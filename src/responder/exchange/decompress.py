@@ -8,6 +8,7 @@ multiplies what a byte can become.
 from __future__ import annotations
 
 from asyncio import sleep
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ContentTooLarge, DecodeError, UnsupportedMediaType
@@ -48,7 +49,7 @@ def make_body(req: Request) -> Body:
     readable = _readable(req)
     if len(codings) == 1 and codings[0] in readable:
         return _CompressedBody(declared, receive, limit, codings[0])
-    return _RefusedBody(declared, receive, limit, _refusal(readable))
+    return _RefusedBody(declared, receive, limit, partial(_refusal, readable))
 
 
 def _readable(req: Request) -> Sequence[str]:
@@ -74,9 +75,11 @@ def _refusal(readable: Sequence[str]) -> UnsupportedMediaType:
 class _RefusedBody(Body):
     """A body that nobody here can read, which matters to who reads it."""
 
-    def __init__(self, declared: bytes | None, receive: Receive, limit: int, refusal: UnsupportedMediaType) -> None:
+    def __init__(
+        self, declared: bytes | None, receive: Receive, limit: int, refuse: Callable[[], UnsupportedMediaType]
+    ) -> None:
         super().__init__(declared, receive, limit)
-        self._failure = refusal
+        self._failure = refuse
 
 
 class _CompressedBody(Body):
@@ -108,7 +111,7 @@ class _CompressedBody(Body):
                     if not steps % _OTHERS_TURN:
                         await sleep(0)
         if not self._decoder.is_finished:
-            raise self._fail(DecodeError(f"The {self._coding} body ended early."))
+            raise self._fail(DecodeError, f"The {self._coding} body ended early.")
 
     def _unpack(self, data: bytes) -> Iterator[bytes]:
         decoder = self._decoder
@@ -116,10 +119,10 @@ class _CompressedBody(Body):
             for piece in decoder.feed(data):
                 self._unpacked += len(piece)
                 if self._unpacked > self.limit:
-                    raise self._fail(ContentTooLarge(self.limit, "The unpacked body"))
+                    raise self._fail(ContentTooLarge, self.limit, "The unpacked body")
                 yield piece
         except decoder.errors as error:
-            raise self._fail(DecodeError(f"The {self._coding} body is malformed.")) from error
+            raise self._fail(DecodeError, f"The {self._coding} body is malformed.") from error
 
 
 class _Excess(ValueError):

@@ -137,6 +137,17 @@ def encode_media(resp: Response) -> None:
     resp.kind = Kind(bytes, kind.content_type)
 
 
+def encode_early(resp: Response) -> None:
+    """Find out whether the body can be encoded, before anything is done that a failure would have to take back.
+
+    Raises what encoding raises.
+    """
+    if resp.kind is MEDIA and resp.status not in BODILESS:
+        encode_media(resp)
+    elif resp.kind is not STREAM and type(resp.body) is not File:
+        _ = resp.content
+
+
 def _in_pieces(resp: Response, content: bytes) -> Message | None:
     """Send a large body as a stream, so that one can see whether the client takes anything of it."""
     resp.length = len(content)

@@ -177,8 +177,13 @@ class Request:
 
     @property
     def session(self) -> Session:
-        """The data of this client, a dict: the same as `resp.session`. Not touched: it costs nothing."""
+        """The data of this client, a dict: the same as `resp.session`. Not touched: it costs nothing.
+
+        Raises `RuntimeError` in a stream, when the cookie can no longer be sent.
+        """
         if self.opened is None:
+            if self.sending:
+                raise RuntimeError("The response is on its way, so the session cannot be opened. Read it in the view.")
             self.opened = self.api.sessions.open(self)
         return self.opened
 
@@ -318,11 +323,12 @@ class Request:
                 "Waiting for the body here would stop the event loop. In an async view write `await req.content`, "
                 "`await req.text` or `await req.media()`; in a sync view leave out `block=False`."
             )
-        self._reader = reader = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        self._reader = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
-            return reader.result()
+            result: T = self._reader.result()
+            return result
         finally:
-            self._reader = None  # whose context has the request, which only a garbage collection would find
+            self._reader = None  # which leads back here, by its context and by the traceback of its error
 
     def _decode_text(self, content: bytes) -> str:
         return decode_guarded("The body", lambda raw: decode_text(raw, self.encoding), content)
@@ -416,14 +422,19 @@ class Request:
             self.endings = (*self.endings, watcher.cancel)
 
     def expire(self, task: asyncio.Task[Any] | None, error: HTTPError) -> None:
-        """End what serves the request, and answer with `error`; the second time without an answer."""
+        """Cancel what serves the request, which then answers with `error`."""
         if self._reader is not None:
             self._reader.cancel()
-        if self.expired is not None or task is None:
-            self.end(task)
-        else:
+        if task is not None:
             self.expired = error
             task.cancel()
+
+    def detach(self) -> Request:
+        """Give a request with the same data, for who goes on where a thread still has this one."""
+        twin = Request()
+        vars(twin).update(vars(self))
+        self.endings = ()
+        return twin
 
     @property
     def received(self) -> int | None:

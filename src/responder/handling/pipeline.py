@@ -14,10 +14,10 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
-from ..exchange.emit import encode_media, render, render_fully, split_chunk, takes_long
+from ..exchange.emit import encode_early, encode_media, render, render_fully, split_chunk, takes_long
 from ..exchange.file import PIECE
 from ..exchange.request import Request, check_host
-from ..exchange.response import MEDIA, Response
+from ..exchange.response import Response
 from ..exchange.session import VARY
 from ..routing.router import Router
 from .failures import answer_for, is_mistake, render_default, report
@@ -121,15 +121,15 @@ class Application(Router, ABC):
         live[req] = current_task(board.loop)
         try:
             try:
-                headers = scope["headers"]
-                req.fields = fields = dict(headers)
-                if fields.get(b"host") != self.last_host or len(fields) != len(headers):
+                req.fields = fields = dict(scope["headers"])
+                if fields.get(b"host") != self.last_host or len(fields) != len(scope["headers"]):
                     self.last_host = check_host(scope) or UNKNOWN
                 result = await run(req, resp)
                 if result is not None:
                     apply_result(resp, result)
                 start, body = render(req, resp) or await _render_late(req, resp, board)
             except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a view raises becomes a response
+                req, resp = _go_on(req, resp, live)
                 start, body = await recover(req, resp, _contain(req, error, live[req]))
             try:
                 req.sending = 1
@@ -171,6 +171,16 @@ def _contain(req: Request, error: BaseException, task: Task[Any] | None) -> Exce
     return contained
 
 
+def _go_on(req: Request, resp: Response, live: dict[Request, Task[Any] | None]) -> tuple[Request, Response]:
+    """Give what to answer a failure with: the same two, or others when a late thread has these, to change no more."""
+    if req.expired is None:
+        return req, resp
+    twin, fresh = req.detach(), Response()
+    live[twin] = live.pop(req)
+    fresh.req = twin
+    return twin, fresh
+
+
 def _absorb_cancellation(task: Any) -> None:
     while task is not None and task.cancelling():
         task.uncancel()
@@ -183,9 +193,8 @@ async def _render_late(req: Request, resp: Response, board: Board) -> Rendered:
     """
     if takes_long(resp):
         await board.call(encode_media, resp)
-    elif resp.kind is MEDIA and req.opened is not None:
-        encode_media(resp)
     if req.opened is not None:
+        encode_early(resp)
         await req.opened.save(resp)
     return render_fully(req, resp)
 
@@ -203,27 +212,43 @@ class _Recovery:
     async def __call__(self, req: Request, resp: Response, error: Exception) -> Rendered:
         if req.part <= Part.BEFORE and (self._plan.before or self._plan.arounds):
             req.kept = resp.fields.copy()
-        # What a request that fails has put into its session is not kept, but it may have looked who is there.
-        was_opened, req.opened = req.opened is not None, None
+        board = self._boards.current()
+        was_opened = False
         for handler in (self._plan.handlers.find(error), None):
-            # An after hook that fails does not see its own failure; every other response passes it.
-            after_failed = req.part == Part.AFTER
+            # What a request that fails has put into its session is not kept, but it may have looked who is there.
+            was_opened, req.opened = was_opened or req.opened is not None, None
             try:
-                await self._answer(req, resp, error, handler)
-                if not after_failed:
-                    await self._run_after(req, resp)
-                await self._finish(req, resp)
+                await self._pass(req, resp, error, handler)
                 if was_opened and req.opened is None:
                     resp.policy_fields += VARY
-                return await _render_late(req, resp, self._boards.current())
-            except Exception as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
-                error = _follow_up(error, another)
-        await self._answer(req, resp, error, None)
+                return await _render_late(req, resp, board)
+            except (Exception, CancelledError, SystemExit) as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
+                error = _follow_up(error, _contain(req, another, board.live.get(req)))
+                if error is req.expired:
+                    break
+        resp.reset(())
+        return self._give_up(req, error)
+
+    async def _pass(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
+        # An after hook that fails does not see its own failure; every other response passes it.
+        after_failed = req.part == Part.AFTER
+        await self._answer(req, resp, error, handler)
+        if not after_failed:
+            await self._run_after(req, resp)
+        await self._finish(req, resp)
+
+    def _give_up(self, req: Request, error: Exception) -> Rendered:
+        """Give the default answer, without what has failed, and what a late thread may still have in its hands."""
+        resp = Response()
+        resp.req = req
+        resp.reset(req.kept)
+        if is_mistake(error):
+            report(req, error)
+        render_default(req, resp, error)
         for step in self._plan.finishers:
             if not step.is_async:  # those are the ones that cannot fail
                 step.call(req, resp)
-        req.opened = None
-        return await _render_late(req, resp, self._boards.current())
+        return render_fully(req, resp)
 
     async def _answer(self, req: Request, resp: Response, error: Exception, handler: Step | None) -> None:
         resp.reset(req.kept)
@@ -280,8 +305,8 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
                 if req.sending < 0:
                     raise
                 raise ClientDisconnected("The client disconnected before its response was sent.") from error
-    except Exception as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
-        await _cut_off(req, resp, send, error, is_begun=count > 0)
+    except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
+        await _cut_off(req, resp, send, _contain(req, error, board.live.get(req)), is_begun=count > 0)
     else:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 
 class Part(IntEnum):
-    """Where in a request a stage stands. A guard or hook that sets the response skips guards, hooks and view."""
+    """Where in a request a stage stands.
+
+    A guard that sets the response skips all before AFTER, a before hook the other ones and the view.
+    """
 
     GUARD = 0
     ENTER = 1
@@ -42,7 +45,7 @@ class Part(IntEnum):
 
 
 _VIEW, _AFTER, _FINISH, _EMIT = Part.VIEW, Part.AFTER, Part.FINISH, Part.EMIT
-_SKIPPED = frozenset({Part.GUARD, Part.BEFORE, Part.VIEW})
+_SKIPPED = frozenset({Part.BEFORE, Part.VIEW})
 
 
 class Stage(NamedTuple):
@@ -79,6 +82,7 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
     if not plan.arounds and are_policies_inline and all(step.is_async for step in hooked):
         return _compose_async_run(plan)
     groups = _group(stages)
+    after_refusal = _group(_last_stages(plan, plan.after, ()))
 
     async def run(req: Request, resp: Response) -> None:  # noqa: C901 - the same
         rest: Sequence[_Group] = groups
@@ -97,6 +101,8 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
                         except CancelledError:
                             board.pool.abandon(hop)
                             raise
+                        finally:
+                            del hop  # whose error leads by its traceback back here
                         continue
                     req.part = part
                     result = call(req, resp)
@@ -106,7 +112,11 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
                         apply_result(resp, result)
                     if part <= Part.BEFORE:
                         answered = _checkpoint(req, resp)
-                rest = ()
+                    if part is Part.GUARD and answered:
+                        rest = after_refusal
+                        break
+                else:
+                    rest = ()
             except BaseException as error:
                 if not req.entered:
                     raise
@@ -296,6 +306,8 @@ async def run_step(step: Step, req: Request, resp: Response, boards: Boards, *mo
         except CancelledError:
             board.pool.abandon(hop)
             raise
+        finally:
+            del hop  # as above
     else:
         result = step.call(req, resp, *more)
         if step.is_async:

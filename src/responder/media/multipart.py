@@ -84,7 +84,7 @@ class MultipartParser:
         self._epilogue: int | None = None
         self._parts = 0
         self._is_inside = False
-        self._failure: DecodeError | None = None
+        self._failure: str | None = None
         self._parser = _Parser(
             boundary,
             max_header_size=HEADER_BYTES + _SLACK,
@@ -97,24 +97,28 @@ class MultipartParser:
 
         It is to be exhausted before the next chunk. Raises `DecodeError` for what is malformed or beyond the limits.
         """
-        if self._failure is not None:
-            raise self._failure
+        self._raise_again()
         try:
             yield from self._feed(chunk)
         except DecodeError as error:
-            self._failure = error
+            self._failure = error.detail
             raise
         except MultipartError as error:
-            self._failure = self._describe(error)
-            raise self._failure from error
+            described = self._describe(error)
+            self._failure = described.detail
+            raise described from error
 
     def close(self) -> None:
         """Say that the body has ended. Raises `DecodeError` when its last boundary is missing."""
-        if self._failure is not None:
-            raise self._failure
+        self._raise_again()
         if self._epilogue is None:
-            self._failure = DecodeError("The multipart body ended before its closing boundary.")
-            raise self._failure
+            self._failure = "The multipart body ended before its closing boundary."
+            self._raise_again()
+
+    def _raise_again(self) -> None:
+        """Raise the failure anew: an error that is kept leads by its traceback back to this parser."""
+        if self._failure is not None:
+            raise DecodeError(self._failure)
 
     def _feed(self, chunk: bytes) -> Iterator[PartHead | bytes | None]:
         if self._epilogue is not None:

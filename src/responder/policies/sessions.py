@@ -240,15 +240,13 @@ class _Stored:
         data = _find_change(session, resp)
         if data is None:
             return
-        id = None  # noqa: A001 - what it is
-        if data:
-            id = await self._write(session, data)  # noqa: A001 - the same
-        elif session.id is not None:
-            await self._ask(self.store.delete(_hash(session.id)))
-        if id is None:
+        if not data:
+            if session.id is not None:
+                await self._ask(self.store.delete(_hash(session.id)))
             self._cookie.delete(resp)
-        else:
+        elif (id := await self._write(session, data)) is not None:  # noqa: A001 - what it is
             self._cookie.set(resp, id)
+        # Else another request has ended the session, and may have begun one whose cookie is not to be touched.
 
     async def _write(self, session: Session, data: bytes) -> str | None:
         """Keep the data, and give the id; None when the session was ended while this request had it."""

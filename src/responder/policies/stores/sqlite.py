@@ -152,9 +152,9 @@ class _Database:
 
 
 def _call(function: Callable[[_Database], T], database: _Database) -> T:
-    from sqlite3 import OperationalError  # noqa: PLC0415 - it loads when it is used
+    from sqlite3 import DatabaseError  # noqa: PLC0415 - it loads when it is used
 
     try:
         return function(database)
-    except (OperationalError, OSError) as error:
+    except (DatabaseError, OSError) as error:
         raise ServiceUnavailable("Sessions cannot be read or kept at the moment.") from error
