@@ -84,7 +84,7 @@ def compose_run(plan: Plan, boards: Boards) -> Run:  # noqa: C901 - PERF: flat, 
     groups = _group(stages)
     after_refusal = _group(_last_stages(plan, plan.after, ()))
 
-    async def run(req: Request, resp: Response) -> None:  # noqa: C901 - the same
+    async def run(req: Request, resp: Response) -> None:  # noqa: C901, PLR0912 - the same
         rest: Sequence[_Group] = groups
         answered = False
         while rest:
