@@ -506,3 +506,44 @@ def test_a_client_that_takes_piece_after_piece_is_not_cut_off() -> None:
         assert connection.body == b"abc"
 
     run(test())
+
+
+def test_what_no_task_serves_is_not_cancelled() -> None:
+    req = responder.Request()
+    req.expire(None, responder.HTTPError(504))
+    assert req.expired is None
+
+
+def test_a_thread_that_reads_when_it_is_too_late_is_told(api: responder.API) -> None:
+    told: list[BaseException] = []
+
+    @api.post("/")
+    def view(req: Request, resp: Response) -> None:
+        req.expired = responder.HTTPError(504)
+        try:
+            _ = req.content_sync
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            told.append(error)
+        req.expired = None
+
+    api.requests.post("/", data=b"body")
+    assert [type(error).__name__ for error in told] == ["CancelledError"]
+
+
+def test_a_reader_of_a_thread_is_cancelled() -> None:
+    cancelled: list[bool] = []
+
+    class Reader:
+        def cancel(self) -> None:
+            cancelled.append(True)
+
+    async def test() -> None:
+        req = responder.Request()
+        req._reader = Reader()  # type: ignore[assignment]
+        task = asyncio.ensure_future(asyncio.sleep(5))
+        req.expire(task, responder.HTTPError(408))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(test())
+    assert cancelled == [True]

@@ -968,3 +968,19 @@ def test_the_store_is_closed_at_shutdown() -> None:
         session.get("/")
         assert closed == []
     assert closed == [True]
+
+
+def test_a_stream_goes_with_a_session_that_the_view_has_changed(call: Caller) -> None:
+    api = make_api()
+
+    @api.get("/stream")
+    async def stream(req: Request, resp: Response) -> None:
+        resp.session["user"] = "kenneth"
+
+        @resp.stream
+        async def chunks() -> AsyncIterator[str]:
+            yield "chunk"
+
+    answer = ask(call, api, "/stream", method="GET")
+    assert answer.body == b"chunk"
+    assert ask(call, api, "/", cookie_of(answer)).media == {"user": "kenneth"}

@@ -325,6 +325,8 @@ class Request:
             )
         self._reader = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
         try:
+            if self.expired is not None:  # before there was a reader to cancel
+                self._reader.cancel()
             result: T = self._reader.result()
             return result
         finally:
@@ -423,10 +425,10 @@ class Request:
 
     def expire(self, task: asyncio.Task[Any] | None, error: HTTPError) -> None:
         """Cancel what serves the request, which then answers with `error`."""
-        if self._reader is not None:
-            self._reader.cancel()
         if task is not None:
             self.expired = error
+            if self._reader is not None:
+                self._reader.cancel()
             task.cancel()
 
     def detach(self) -> Request:
