@@ -60,10 +60,6 @@ class Record:
         """Give a record with some options changed: `api.limits.replace(body=1024)`."""
         return type(self)(**(vars(self) | changes))
 
-    def over(self, below: Self) -> Self:
-        """Give a record with the options that were set here, and for the rest those of `below`."""
-        return type(self)(**(vars(below) | vars(self)))
-
     def _check(self) -> None:
         """Raise `ConfigurationError` for options that cannot work."""
 

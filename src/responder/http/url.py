@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from .headers import has_control_characters
 
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*")
 _REGISTERED_NAME = re.compile(r"[a-z0-9_\-]+(?:\.[a-z0-9_\-]+)*\.?", re.ASCII | re.IGNORECASE)
@@ -101,7 +101,7 @@ class URL:
     @property
     def origin(self) -> str:
         """The scheme, host and port, without a port that is the scheme's default (RFC 6454 section 6.2)."""
-        if self.port is not None and self.port == _DEFAULT_PORTS.get(self.scheme):
+        if self.port is not None and self.port == DEFAULT_PORTS.get(self.scheme):
             return f"{self.scheme}://{dataclasses.replace(self, port=None).netloc}"
         return f"{self.scheme}://{self.netloc}"
 
@@ -235,7 +235,7 @@ def _is_same_authority(target_scheme: str, authority: str, scheme: str, host: st
         return False
     if target_host != host.lower().removesuffix(".") or (scheme, target_scheme) not in _STAYING_SCHEMES:
         return False
-    own_default, target_default = _DEFAULT_PORTS[scheme], _DEFAULT_PORTS[target_scheme]
+    own_default, target_default = DEFAULT_PORTS[scheme], DEFAULT_PORTS[target_scheme]
     own = own_default if port is None else port
     target = target_default if target_port is None else target_port
     return own == target or (own == own_default and target == target_default)

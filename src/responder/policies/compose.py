@@ -114,7 +114,7 @@ class Policies:
         if self._csrf is not None and method not in SAFE and (route is None or route.csrf):
             guards.append(self._csrf)
         if route is not None and route.limits is not None:
-            guards.append(_limit(route.limits.over(self._limits)))
+            guards.append(_limit(self._limits.replace(**vars(route.limits))))
         if self._load_session is not None:
             guards.append(self._load_session)
         finishers: list[Call] = []

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, HTTPError
-from ..http.url import URL, is_usual_host, parse_host
+from ..http.url import DEFAULT_PORTS, URL, is_usual_host, parse_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     Host: TypeAlias = tuple[str, int | None]
 
 _BELOW = "*."
-_DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
 def make_hosts_guard(allowed: Sequence[str], proxies: Proxies | None = None) -> Callable[[Request, Response], None]:
@@ -52,7 +51,7 @@ def make_hosts_guard(allowed: Sequence[str], proxies: Proxies | None = None) -> 
         if host.endswith(usual_ends) and is_usual_host(host):
             return
         url = req.url
-        name, ports = _canonical(url.host), {url.port or _DEFAULT_PORTS.get(url.scheme), None}
+        name, ports = _canonical(url.host), {url.port or DEFAULT_PORTS.get(url.scheme), None}
         if any((name, port) in names for port in ports):
             return
         if any(name.endswith(suffix) and port in ports for suffix, port in suffixes):

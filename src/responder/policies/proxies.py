@@ -43,7 +43,7 @@ def make_resolver(proxies: Proxies) -> Callable[[Scope], Origin]:
         return trusts_unix if peer is None else trusts(_parse(peer.host))
 
     def resolve(scope: Scope) -> Origin:
-        direct = _direct_origin(scope)
+        direct = direct_origin(scope)
         if not trusts_peer(direct.client):
             return direct
         chain = read(scope)
@@ -57,12 +57,6 @@ def make_resolver(proxies: Proxies) -> Callable[[Scope], Origin]:
         return Origin(client, spoken, host if proxies.host else None)
 
     return resolve
-
-
-def _direct_origin(scope: Scope) -> Origin:
-    """Give what the server says; granian has an empty address for the peer on a Unix socket, uvicorn none."""
-    origin = direct_origin(scope)
-    return origin if origin.client is None or origin.client.host else origin._replace(client=None)
 
 
 def _make_trust(networks: Iterable[Network]) -> Callable[[IPAddress | None], bool]:
