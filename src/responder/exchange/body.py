@@ -35,6 +35,7 @@ class Body:
     is_disconnected = False
     is_started = False
     received = 0
+    _declared: int | None = None
     _is_complete = False
     is_awaited = False
     _content: bytes | None = None
@@ -44,7 +45,11 @@ class Body:
     def __init__(self, declared: bytes | None, receive: Receive, limit: int) -> None:
         self._receive = receive
         self.limit = limit
-        self._declared = _read_length(declared)
+        # What is no number counts as nothing: what arrives is counted all the same.
+        if declared is not None and declared.isdigit() and len(declared) < 19:
+            self._declared = length = int(declared)
+            if length > limit:
+                self._fail(ContentTooLarge, limit)
 
     async def read(self) -> bytes:
         """Give the whole body; the second call gives the same bytes.
@@ -53,7 +58,7 @@ class Body:
         """
         if self._content is None:
             self._start()
-            content = self._take(await self._next_message())
+            content = await self._next()
             if not self._is_complete:
                 gathered = bytearray(content)  # a list of chunks of one byte each takes fifty times their size
                 async for chunk in self._rest():
@@ -73,7 +78,7 @@ class Body:
 
     async def _rest(self) -> AsyncIterator[bytes]:
         while not self._is_complete:
-            if chunk := self._take(await self._next_message()):
+            if chunk := await self._next():
                 yield chunk
 
     def _start(self) -> None:
@@ -84,32 +89,31 @@ class Body:
                 "The body was streamed, or another task reads it. To use it twice, await `req.content` first."
             )
         self.is_started = True
-        if self._declared is not None and self._declared > self.limit:
-            raise self._fail(ContentTooLarge, self.limit)
 
-    def _take(self, message: Message) -> bytes:
-        """Give the piece of body in a message, once it is within what was declared and allowed."""
-        if message["type"] == "http.disconnect":
-            self.is_disconnected = True
-            raise self._fail(ClientDisconnected, "The client disconnected before its body had arrived.")
-        chunk: bytes = message.get("body", b"")
-        self.received += len(chunk)
-        if self.received > self.limit:
-            raise self._fail(ContentTooLarge, self.limit)
-        # PERF: with all that was declared here, nobody waits for the empty end that granian sends after it.
-        self._is_complete = self.received == self._declared or not message.get("more_body", False)
-        if self._is_complete and self._declared is not None and self.received < self._declared:
-            raise self._fail(DecodeError, f"The body ended after {self.received} of {self._declared} bytes.")
-        return chunk
-
-    async def _next_message(self) -> Message:
+    async def _next(self) -> bytes:
+        """Give the next piece, once it is within what was declared and allowed."""
         self.is_awaited = True
         try:
-            return await (self._receive() if self._kept is None else self._kept.take())
+            message = await (self._receive() if self._kept is None else self._kept.take())
         except (OSError, RuntimeError, ValueError) as error:  # granian's word for a chunk that is malformed
             raise self._fail(DecodeError, "The body broke off, or its chunks are malformed.") from error
         finally:
             self.is_awaited = False
+        if message["type"] == "http.disconnect":
+            self.is_disconnected = True
+            raise self._fail(ClientDisconnected, "The client disconnected before its body had arrived.")
+        chunk: bytes = message.get("body", b"")
+        self.received = received = self.received + len(chunk)
+        if received > self.limit:
+            raise self._fail(ContentTooLarge, self.limit)
+        # PERF: with all that was declared here, nobody waits for the empty end that granian sends after it.
+        if received == self._declared:
+            self._is_complete = True
+        elif not message.get("more_body", False):
+            self._is_complete = True
+            if self._declared is not None and received < self._declared:
+                raise self._fail(DecodeError, f"The body ended after {received} of {self._declared} bytes.")
+        return chunk
 
     def _fail(self, kind: Callable[..., Failure], *args: Any) -> Failure:
         """Give the error, and remember how it is made: the error itself leads by its traceback back to this body."""
@@ -165,8 +169,3 @@ class _Kept:
         self._content.clear()
         self._taken.set()
         return {**self._last, "body": content}
-
-
-def _read_length(value: bytes | None) -> int | None:
-    """Give the declared Content-Length, or None for what is no number: what arrives is counted all the same."""
-    return int(value) if value is not None and value.isdigit() and len(value) < 19 else None

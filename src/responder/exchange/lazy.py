@@ -31,5 +31,6 @@ class lazy(Generic[Owner, T]):  # noqa: N801 - used as a decorator, beside `prop
     def __get__(self, instance: Owner | None, owner: type[Any]) -> lazy[Owner, T] | T:
         if instance is None:
             return self
-        value = instance.__dict__[self._name] = self._compute(instance)
+        value = self._compute(instance)
+        setattr(instance, self._name, value)  # PERF: `instance.__dict__` would make one, 0.2 us (row JSON echo)
         return value

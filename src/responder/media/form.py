@@ -46,10 +46,11 @@ def parse_form(raw: bytes, *, max_fields: int, charset: str = "utf-8") -> list[t
 
     Raises `DecodeError` for more than `max_fields`, for bytes that are not in the charset, and for an unknown charset.
     """
-    if raw.count(b"&") >= max_fields:
+    pieces = raw.count(b"&") + 1
+    if pieces > max_fields:
         raise DecodeError(f"The form has more than the {max_fields} fields that this service takes.")
     try:
-        return parse_pairs(raw, charset.lower())
+        return parse_pairs(raw, pieces, charset.lower())
     except CODEC_ERRORS as error:
         raise describe_failure("The form", error) from error
 
