@@ -48,7 +48,7 @@ def sync(req: Any, resp: Any) -> None:
 
 
 async def form(req: Any, resp: Any) -> None:
-    resp.media = dict(await req.media())
+    resp.media = await req.media()
 
 
 async def upload(req: Any, resp: Any) -> None:

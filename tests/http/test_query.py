@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from typing import Any, cast
+import copy
+import operator
+import pickle
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -10,8 +14,16 @@ from hypothesis import strategies as st
 from responder.errors import DecodeError, MissingValue
 from responder.http.pairs import Pairs
 from responder.http.query import QueryParams, encode_query, parse_query
+from responder.media.json import encode_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+SEPARATORS_AND_ESCAPES = [
+    *(b"a", b"=", b"&", b"%", b"+", b"%41", b"%c3", b"\xc3", b"\xa9", b";", b"4"),
+    *(b"a=%41&", b"%00", b"\0", b"%0d%0A", b"\r", b"\n", b"%26", b"%3D", b"%%", b"%\n", b"=3D"),
+]
 pair_lists = st.lists(st.tuples(texts, texts), max_size=8)
 
 
@@ -47,6 +59,13 @@ pair_lists = st.lists(st.tuples(texts, texts), max_size=8)
         (b"a=%EF%BB%BFb", [("a", "\ufeffb")]),
         (b"?a=1", [("?a", "1")]),
         (b"a=1#b", [("a", "1#b")]),
+        (b"a=%26&b%3D=%00", [("a", "&"), ("b=", "\x00")]),
+        (b"a%00b&c=%41", [("a\x00b", ""), ("c", "A")]),
+        (b"a=b=c&d&e=%41", [("a", "b=c"), ("d", ""), ("e", "A")]),
+        (b"a=%41&b=%\nc", [("a", "A"), ("b", "%\nc")]),
+        (b"a=%41\r\n&b=1", [("a", "A\r\n"), ("b", "1")]),
+        (b"a=%0D%0A&b==3D", [("a", "\r\n"), ("b", "=3D")]),
+        (b"a=%41&b=%%34%31", [("a", "A"), ("b", "%41")]),
     ],
 )
 def test_a_query_string_parses_as_the_url_standard_says(raw: bytes, pairs: list[tuple[str, str]]) -> None:
@@ -115,15 +134,54 @@ def test_names_keep_their_case() -> None:
     assert "Q" not in parse_query(b"q=1")
 
 
-def test_params_cannot_be_changed() -> None:
+def test_lists_of_the_params_are_copies() -> None:
     params = parse_query(b"a=1&a=2")
     params.multi_items().clear()
     params.get_list("a").clear()
     assert params.get_list("a") == ["1", "2"]
-    with pytest.raises(TypeError):
-        cast("Any", params)["a"] = "3"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda params: operator.setitem(params, "a", "3"),
+        lambda params: operator.delitem(params, "a"),
+        lambda params: params.__ior__({"a": "3"}),
+        lambda params: params.clear(),
+        lambda params: params.pop("a"),
+        lambda params: params.popitem(),
+        lambda params: params.setdefault("b", "3"),
+        lambda params: params.update(a="3"),
+    ],
+)
+def test_params_cannot_be_changed(change: Callable[[Any], object]) -> None:
+    params = parse_query(b"a=1&a=2")
+    with pytest.raises(
+        TypeError, match=r"QueryParams is what a client sent, and cannot be changed. `dict\(...\)` of it"
+    ):
+        change(params)
+    assert params.multi_items() == [("a", "1"), ("a", "2")]
     with pytest.raises(TypeError):
         hash(params)
+
+
+def test_a_dict_of_the_params_can_be_changed() -> None:
+    assert {**parse_query(b"a=1&a=2"), "b": "3"} == {"a": "2", "b": "3"}
+    assert parse_query(b"a=1") | {"b": "3"} == {"a": "1", "b": "3"}
+    for made in (dict(parse_query(b"a=1")), parse_query(b"a=1").copy()):
+        made["b"] = "3"
+        assert made == {"a": "1", "b": "3"}
+
+
+def test_params_are_copied_and_pickled_with_all_values() -> None:
+    params = parse_query(b"a=1&a=2&b=%41")
+    for made in (copy.copy(params), copy.deepcopy(params), pickle.loads(pickle.dumps(params))):  # noqa: S301 - its own
+        assert type(made) is QueryParams
+        assert made.multi_items() == params.multi_items()
+
+
+def test_params_are_encoded_as_an_object() -> None:
+    assert encode_json(parse_query(b"a=1&a=2&b=%41")) == b'{"a":"2","b":"A"}'
 
 
 def test_params_are_equal_when_each_name_has_the_same_values() -> None:
@@ -132,6 +190,7 @@ def test_params_are_equal_when_each_name_has_the_same_values() -> None:
     assert parse_query(b"a=1&a=3") != parse_query(b"a=3")
     assert parse_query(b"a=1") == {"a": "1"}
     assert parse_query(b"a=1") != {"a": "2"}
+    assert parse_query(b"a=1") == MappingProxyType({"a": "1"})
     assert parse_query(b"a=1") != 1
 
 
@@ -187,7 +246,7 @@ def test_encoding_and_parsing_give_the_pairs_back(pairs: list[tuple[str, str]]) 
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from([b"a", b"=", b"&", b"%", b"+", b"%41", b"%c3", b"\xc3", b"\xa9", b";", b"4"])))
+@given(st.lists(st.sampled_from(SEPARATORS_AND_ESCAPES)))
 def test_any_bytes_parse_or_are_refused(pieces: list[bytes]) -> None:
     raw = b"".join(pieces)
     escaped = "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in raw)

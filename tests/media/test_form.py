@@ -12,6 +12,11 @@ from responder.errors import ConfigurationError, DecodeError, Problem
 from responder.http.query import encode_query
 from responder.media.form import fit_fields, parse_form
 
+
+def in_turn(pairs: list[tuple[str, str]]) -> list[str]:
+    return [text for pair in pairs for text in pair]
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
@@ -27,7 +32,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
     ],
 )
 def test_a_form_parses_as_the_url_standard_says(raw: bytes, fields: list[tuple[str, str]]) -> None:
-    assert parse_form(raw, max_fields=1000) == fields
+    assert parse_form(raw, max_fields=1000) == in_turn(fields)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +46,7 @@ def test_a_form_parses_as_the_url_standard_says(raw: bytes, fields: list[tuple[s
     ],
 )
 def test_the_charset_of_the_body_counts(charset: str, raw: bytes) -> None:
-    assert parse_form(raw, max_fields=10, charset=charset) == [("a", "é")]
+    assert parse_form(raw, max_fields=10, charset=charset) == ["a", "é"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_what_does_not_decode_is_refused(charset: str, raw: bytes, reason: str) 
 
 
 def test_as_many_fields_as_the_limit_are_taken() -> None:
-    assert len(parse_form(b"a&b&c", max_fields=3)) == 3
+    assert parse_form(b"a&b&c", max_fields=3) == ["a", "", "b", "", "c", ""]
 
 
 @pytest.mark.parametrize("raw", [b"a&b&c&d", b"&&&", b"&" * 1_000_000])
@@ -73,7 +78,7 @@ def test_one_more_is_refused_with_the_limit(raw: bytes) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(texts, texts), max_size=8))
 def test_what_is_encoded_parses_back(fields: list[tuple[str, str]]) -> None:
-    assert parse_form(encode_query(fields).encode(), max_fields=8) == fields
+    assert parse_form(encode_query(fields).encode(), max_fields=8) == in_turn(fields)
 
 
 @settings(max_examples=200, deadline=None)
@@ -83,7 +88,7 @@ def test_any_bytes_parse_or_are_refused(raw: bytes, charset: str) -> None:
         fields = parse_form(raw, max_fields=5, charset=charset)
     except DecodeError:
         return
-    assert len(fields) <= 5
+    assert len(fields) <= 10
 
 
 # As a model

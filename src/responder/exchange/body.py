@@ -22,6 +22,9 @@ Failure = TypeVar("Failure", bound=Exception)
 
 DISCONNECT: Message = {"type": "http.disconnect"}
 
+BROKEN: Final = (OSError, RuntimeError, ValueError)
+"""What `receive` raises when the client has left or, in granian's words, a chunk is malformed."""
+
 KEPT_BYTES: Final = 16 * 1024 * 1024
 """What the watch keeps of a body that nobody reads, at most. Where `Limits.body` allows more, the rest waits."""
 
@@ -58,7 +61,15 @@ class Body:
         """
         if self._content is None:
             self._start()
-            content = await self._next()
+            # PERF: the first message here, and not by `_rest`: 0.6 us for most bodies (row JSON echo)
+            self.is_awaited = True
+            try:
+                message = await self._receive()
+            except BROKEN as error:
+                raise self._break_off() from error
+            finally:
+                self.is_awaited = False
+            content = self._take(message)
             if not self._is_complete:
                 gathered = bytearray(content)  # a list of chunks of one byte each takes fifty times their size
                 async for chunk in self._rest():
@@ -78,7 +89,14 @@ class Body:
 
     async def _rest(self) -> AsyncIterator[bytes]:
         while not self._is_complete:
-            if chunk := await self._next():
+            self.is_awaited = True
+            try:
+                message = await self._receive()
+            except BROKEN as error:
+                raise self._break_off() from error
+            finally:
+                self.is_awaited = False
+            if chunk := self._take(message):
                 yield chunk
 
     def _start(self) -> None:
@@ -90,15 +108,8 @@ class Body:
             )
         self.is_started = True
 
-    async def _next(self) -> bytes:
-        """Give the next piece, once it is within what was declared and allowed."""
-        self.is_awaited = True
-        try:
-            message = await (self._receive() if self._kept is None else self._kept.take())
-        except (OSError, RuntimeError, ValueError) as error:  # granian's word for a chunk that is malformed
-            raise self._fail(DecodeError, "The body broke off, or its chunks are malformed.") from error
-        finally:
-            self.is_awaited = False
+    def _take(self, message: Message) -> bytes:
+        """Give the piece of body in a message, once it is within what was declared and allowed."""
         if message["type"] == "http.disconnect":
             self.is_disconnected = True
             raise self._fail(ClientDisconnected, "The client disconnected before its body had arrived.")
@@ -115,6 +126,9 @@ class Body:
                 raise self._fail(DecodeError, f"The body ended after {received} of {self._declared} bytes.")
         return chunk
 
+    def _break_off(self) -> DecodeError:
+        return self._fail(DecodeError, "The body broke off, or its chunks are malformed.")
+
     def _fail(self, kind: Callable[..., Failure], *args: Any) -> Failure:
         """Give the error, and remember how it is made: the error itself leads by its traceback back to this body."""
         self._failure = partial(kind, *args)
@@ -127,14 +141,15 @@ class Body:
 
     async def watch(self, when_gone: Callable[[], object]) -> None:
         """Wait until the client leaves, keep the body messages met on the way, then call `when_gone`."""
-        self._kept = kept = _Kept(self)
+        receive, self._kept = self._receive, _Kept(self)
+        self._receive = self._kept.take
         message: Message = {}
         while message.get("type") != "http.disconnect":
             try:
-                message = await self._receive()
-            except (OSError, RuntimeError, ValueError):
+                message = await receive()
+            except BROKEN:
                 message = DISCONNECT
-            await kept.put(message)
+            await self._kept.put(message)
         self.is_disconnected = True
         when_gone()
 

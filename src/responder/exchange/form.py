@@ -39,7 +39,7 @@ class FormData(Pairs[str | UploadFile]):
 
 def decode_form(content: bytes, max_fields: int, charset: str) -> FormData:
     """Give the fields of an urlencoded form. Raises `DecodeError` for too many, and for bytes that do not decode."""
-    return FormData(parse_form(content, max_fields=max_fields, charset=charset))
+    return FormData.from_texts(parse_form(content, max_fields=max_fields, charset=charset))
 
 
 def fit_model(form: FormData, model: Any) -> Any:

@@ -236,11 +236,12 @@ class Request:
 
     @lazy
     def _body(self) -> Body:
-        if b"content-encoding" in self.fields:
+        fields = self.fields
+        if b"content-encoding" in fields:
             from .decompress import make_body  # noqa: PLC0415 - few clients compress
 
             return make_body(self)
-        return Body(self.fields.get(b"content-length"), self.receive, self.limits.body)
+        return Body(fields.get(b"content-length"), self.receive, self.limits.body)
 
     @property
     async def content(self) -> bytes:
@@ -263,7 +264,9 @@ class Request:
         `media(Model)` reads the same into a dataclass, a msgspec Struct, a TypedDict, `list[int]`.
         Malformed: 400. Larger than `Limits`: 413. Of a type that is not read here: 415. It does not fit the model: 422.
         """
-        found = self._find_format(form)
+        # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
+        found = self.api.formats.by_content_type.get(self.fields.get(b"content-type")) if form is None else None
+        found = found or self._find_format(form)
         if found is MULTIPART:
             return self._fit_form(await self._read_multipart(), form)
         content = await self._body.read()
@@ -340,8 +343,7 @@ class Request:
             if form not in formats:
                 raise ConfigurationError(f"media({form!r}): there is no such format. Known: {', '.join(formats)}.")
             return formats[form]
-        # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
-        found = formats.by_content_type.get(self.fields.get(b"content-type", b"")) or formats.find(self.mimetype)
+        found = formats.find(self.mimetype)
         if found is None:
             readable = ", ".join(form.media_types[0] for form in formats.values())
             raise UnsupportedMediaType(f"A body of type {self._shown_type} is not read here. Send one of: {readable}.")

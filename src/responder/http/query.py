@@ -33,7 +33,7 @@ class QueryParams(Pairs[str]):
 
     def encode(self) -> str:
         """Give the query string of these pairs, without `?`."""
-        return encode_query(self._pairs)
+        return encode_query(self.multi_items())
 
     def __str__(self) -> str:
         return self.encode()
@@ -47,32 +47,42 @@ def parse_query(raw: bytes, max_pairs: int = 1000) -> QueryParams:
     """
     if not raw:
         return _EMPTY
-    pieces = raw.count(b"&") + 1
-    if pieces > max_pairs:
-        raise DecodeError(f"The query string has more than the {max_pairs} pairs that this service takes.")
     try:
-        return QueryParams(parse_pairs(raw, pieces))
+        return QueryParams.from_texts(parse_texts(raw, max_pairs, "The query string", "pairs"))
     except UnicodeDecodeError:
         raise DecodeError("The query string is not valid UTF-8; percent-encode the bytes of UTF-8 text.") from None
 
 
-def parse_pairs(raw: bytes, pieces: int, charset: str = "utf-8") -> list[tuple[str, str]]:
-    """Give the pairs of a query string or of a form in order; `pieces` is how many there are between the `&`.
+def parse_texts(raw: bytes, limit: int, what: str, unit: str, charset: str = "utf-8") -> list[str]:
+    """Give the names and values of a query string or of a form in turn, for `Pairs.from_texts`.
 
-    `+` is a space, `%XX` a byte, and a `%` without two hexadecimal digits stays as it is. Empty pieces are skipped.
-    Raises `UnicodeError` for bytes that are not in the charset, `LookupError` for what is no charset.
+    `+` is a space, `%XX` a byte, and a `%` without two hexadecimal digits stays as it is. Empty pieces are skipped, but
+    they count. Raises `DecodeError` for more pieces than `limit`, in which `what` has too many of a `unit`,
+    `UnicodeError` for bytes that are not in the charset, `LookupError` for what is no charset.
+
+    PERF: where each name has its `=` and all escapes are sound, as browsers write them, all is done in C, in a third of
+    the time of pair after pair (benchmarks/in_process.py, row form). Python has no decoder of `%XX` in C, but one of
+    quoted-printable (RFC 2045 section 6.7), where an escape is `=XX`. The separators become NUL; if the escapes are not
+    sound, or give one more NUL, the lengths tell.
     """
+    if raw.count(b"&") >= limit:
+        raise DecodeError(f"{what} has more than the {limit} {unit} that this service takes.")
     if charset == "utf-8":
-        if b"%" not in raw:
-            return _split_pairs(raw.replace(b"+", b" ").decode())
-        pairs = _parse_regular(raw, pieces)
-        if pairs is not None:
-            return pairs
+        escapes = raw.count(b"%")
+        if not escapes:
+            text = raw.replace(b"+", b" ").decode()
+            return [part for piece in text.split("&") if piece for part in piece.partition("=")[::2]]
+        separators = raw.translate(None, _NO_SEPARATORS)
+        if separators == (b"=&" * (len(separators) // 2 + 1))[:-1]:
+            content = a2b_qp(raw.translate(_QUOTED_PRINTABLE))
+            texts = content.decode().split("\0")
+            if len(content) == len(raw) - 2 * escapes and len(texts) == len(separators) + 1:
+                return texts
     return [
-        (decode_text(unquote_to_bytes(name), charset), decode_text(unquote_to_bytes(value), charset))
+        decode_text(unquote_to_bytes(part), charset)
         for piece in raw.replace(b"+", b" ").split(b"&")
         if piece
-        for name, _, value in (piece.partition(b"="),)
+        for part in piece.partition(b"=")[::2]
     ]
 
 
@@ -96,7 +106,7 @@ def _split_pairs(text: str) -> list[tuple[str, str]]:
     return [(name, value) for piece in text.split("&") if piece for name, _, value in (piece.partition("="),)]
 
 
-def _parse_regular(raw: bytes, pieces: int) -> list[tuple[str, str]] | None:
+def _parse_regular(raw: bytes, pieces: int, escapes: int) -> list[tuple[str, str]] | None:
     """Give the pairs where each has one `=` and all escapes are sound, as browsers write them; None for anything else.
 
     PERF: a third of the time of pair after pair (benchmarks/in_process.py, row form). Python has no decoder of `%XX` in
@@ -104,7 +114,7 @@ def _parse_regular(raw: bytes, pieces: int) -> list[tuple[str, str]] | None:
     what parts a name from its value SOH; the numbers of all three tell of escapes that are not sound or give these two.
     """
     content = a2b_qp(raw.translate(_QUOTED_PRINTABLE))
-    if raw.count(b"=") != pieces or len(content) != len(raw) - 2 * raw.count(b"%"):
+    if raw.count(b"=") != pieces or len(content) != len(raw) - 2 * escapes:
         return None
     texts = content.decode().split("\0")
     if len(texts) != pieces:
@@ -121,4 +131,5 @@ def _encode_text(value: object) -> str:
 
 
 _EMPTY = QueryParams()
-_QUOTED_PRINTABLE = bytes.maketrans(b"%&=+\r\n", b"=\0\1 \0\0")  # with the ends of lines, which it minds
+_NO_SEPARATORS = bytes(byte for byte in range(256) if byte not in b"&=")
+_QUOTED_PRINTABLE = bytes.maketrans(b"%+&=\r\n", b"= \0\0\0\0")  # with the ends of lines, which it minds

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from ..errors import ConfigurationError, DecodeError, Problem
-from ..http.query import parse_pairs
+from ..errors import ConfigurationError, Problem
+from ..http.query import parse_texts
 from .guard import CODEC_ERRORS, describe_failure
 from .values import convert
 
@@ -41,16 +41,13 @@ _NEVER_EMPTY: Final = (
 )
 
 
-def parse_form(raw: bytes, *, max_fields: int, charset: str = "utf-8") -> list[tuple[str, str]]:
-    """Give the fields of a form in order. Empty pieces are skipped, but they count towards `max_fields`.
+def parse_form(raw: bytes, *, max_fields: int, charset: str = "utf-8") -> list[str]:
+    """Give the names and values of a form in turn. Empty pieces are skipped, but they count towards `max_fields`.
 
     Raises `DecodeError` for more than `max_fields`, for bytes that are not in the charset, and for an unknown charset.
     """
-    pieces = raw.count(b"&") + 1
-    if pieces > max_fields:
-        raise DecodeError(f"The form has more than the {max_fields} fields that this service takes.")
     try:
-        return parse_pairs(raw, pieces, charset.lower())
+        return parse_texts(raw, max_fields, "The form", "fields", charset.lower())
     except CODEC_ERRORS as error:
         raise describe_failure("The form", error) from error
 
