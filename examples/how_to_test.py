@@ -31,6 +31,7 @@ async def letters(req: Request, resp: Response) -> None:
     async def each() -> AsyncIterator[str]:
         for letter in "abc":
             yield letter
+            await asyncio.sleep(0)
 
 
 def test_a_view() -> None:

@@ -762,6 +762,8 @@ def test_a_send_that_fails_is_a_client_that_left_and_no_mistake(
             async def chunks() -> AsyncIterator[bytes]:
                 try:
                     yield b"piece"
+                    await asyncio.sleep(0)
+                    yield b"another"
                 finally:
                     seen.append("closed")
 

@@ -294,6 +294,7 @@ class Stream:
             for part in ("one", "two"):
                 self.steps.append(f"gives {part}")
                 yield part
+                await asyncio.sleep(0)
         finally:
             self.steps.append("closed")
 
@@ -338,7 +339,9 @@ def test_each_chunk_of_a_stream_arrives_when_it_is_there(coding: str, *, is_asyn
             stream.steps.append(f"sees {seen}")
 
     exchange(make(stream.prepare), coding, note)
-    assert stream.steps == ["gives one", "sees one", "gives two", "sees two", "closed"]
+    assert [step for step in stream.steps if step.startswith("sees")] == ["sees one", "sees two"]
+    if is_async:  # a thread goes on meanwhile
+        assert stream.steps == ["gives one", "sees one", "gives two", "sees two", "closed"]
 
 
 @pytest.mark.parametrize("is_async", [True, False])
@@ -350,7 +353,9 @@ def test_a_stream_is_closed_when_the_client_leaves(*, is_async: bool) -> None:
             raise OSError
 
     exchange(make(stream.prepare), "gzip", leave)
-    assert stream.steps == ["gives one", "closed"]
+    assert stream.steps[0] == "gives one"
+    assert stream.steps[-1] == "closed"
+    assert len(stream.steps) == 2 or not is_async  # a thread goes on meanwhile
 
 
 def yielding(*chunks: Any, length: int | None = None) -> Any:

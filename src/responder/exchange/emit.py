@@ -36,14 +36,14 @@ LARGE: Final = 4 * 1024 * 1024
 _READING = frozenset({"GET", "HEAD"})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection", b"keep-alive", b"upgrade", b"trailer"})
 _ABOUT_BODY = _FRAMING | DESCRIBING
-_MINDED = _FRAMING | {b"content-type", b"vary"}
+_MINDED = _FRAMING | {b"vary"}
 
 _VARY: Final[RawHeader] = (b"vary", b"Accept")
 _SMALL_FILE: Final = 64 * 1024
 """Bytes up to which a file is read and sent as one message, which is quicker than to hand the server its name."""
 
 
-def render(req: Request, resp: Response) -> Rendered | None:
+def render(req: Request, resp: Response) -> Rendered | None:  # noqa: C901 - PERF: flat, as the pipeline is
     """Give the two messages of a response, its start and its body; no body yet when that is sent piece by piece.
 
     None when there is more to wait for: a session to save, or a body that takes so long that a thread is to encode it.
@@ -54,6 +54,7 @@ def render(req: Request, resp: Response) -> Rendered | None:
     kind = resp.kind
     if kind is None or not resp.is_simple:
         return None if takes_long(resp) else render_fully(req, resp)
+    body: bytes | None
     if kind is MEDIA:
         # PERF: looked at here, since a call for each of the three costs 0.2 us (benchmarks/in_process.py, row JSON).
         accept = req.fields.get(b"accept", b"*/*")
@@ -71,15 +72,19 @@ def render(req: Request, resp: Response) -> Rendered | None:
         body = encode_body(kind, resp.body)
         headers = [kind.content_type]
     else:
-        body = kind.encode(resp.body)
+        body = None if kind is STREAM else kind.encode(resp.body)
         headers = [kind.content_type]
     if resp.has_fields:
         fields = resp.fields
-        if not _MINDED.isdisjoint(dict(fields)):
+        names = dict(fields)
+        is_typed = b"content-type" in names
+        if (is_typed and resp.kind is MEDIA) or not _MINDED.isdisjoint(names):
             return None if takes_long(resp) else render_fully(req, resp)
-        headers += fields
+        headers = fields.copy() if is_typed else headers + fields
     if resp.policy_fields:
         headers += resp.policy_fields
+    if body is None:
+        return {"type": "http.response.start", "status": resp.status or 200, "headers": headers}, None
     size = len(body)
     headers.append(_LENGTHS[size] if size < _KNOWN else (b"content-length", b"%d" % size))
     return (
@@ -250,16 +255,19 @@ def _content_type(kind: Kind, encoding: str) -> RawHeader:
     return name, value.replace(b"charset=utf-8", b"charset=" + encoding.encode("ascii"))
 
 
+def to_bytes(chunk: Any) -> bytes:
+    """Give a chunk of a stream as bytes: text as UTF-8. Raises `TypeError` for what is neither text nor bytes."""
+    if isinstance(chunk, str):
+        return chunk.encode()
+    if isinstance(chunk, bytes | bytearray | memoryview):
+        return bytes(chunk)
+    raise TypeError(f"A stream yields bytes or str, not {type(chunk).__name__}.")
+
+
 def split_chunk(chunk: Any) -> Sequence[bytes]:
-    """Give the pieces in which a chunk of a stream is sent: bytes as they are, text as UTF-8, none of them large."""
-    if type(chunk) is not bytes:
-        if isinstance(chunk, str):
-            chunk = chunk.encode()
-        elif isinstance(chunk, bytes | bytearray | memoryview):
-            chunk = bytes(chunk)
-        else:
-            raise TypeError(f"A stream yields bytes or str, not {type(chunk).__name__}.")
-    size = len(chunk)
+    """Give the pieces in which a chunk of a stream is sent, none of them large. Raises what `to_bytes` raises."""
+    content = to_bytes(chunk)
+    size = len(content)
     if size <= PIECE:
-        return (chunk,) if chunk else ()
-    return [chunk[start : start + PIECE] for start in range(0, size, PIECE)]
+        return (content,) if content else ()
+    return [content[start : start + PIECE] for start in range(0, size, PIECE)]

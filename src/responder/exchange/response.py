@@ -203,7 +203,6 @@ class Response:
             raise TypeError(f"resp.stream takes a generator function or an iterable, not {_a(chunks)}.")
         self.body = chunks
         self.kind = STREAM
-        self.is_simple = False
         return source
 
     def file(self, path: str | PathLike[str], *, root: str | PathLike[str] | None = None) -> None:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, current_task, sleep
-from contextlib import aclosing
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
-from ..exchange.emit import encode_early, encode_media, render, render_fully, split_chunk, takes_long
-from ..exchange.file import PIECE
+from ..exchange.emit import encode_early, encode_media, render, render_fully, takes_long
 from ..exchange.request import Request, check_host
 from ..exchange.response import Response
 from ..exchange.session import VARY
@@ -24,7 +22,7 @@ from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
 from .results import apply_result
 from .stages import Part, compose_run, run_step
-from .streaming import open_chunks
+from .streaming import ENDED, close, drive, go_on, open_chunks, put_off, take
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -44,13 +42,6 @@ if TYPE_CHECKING:
 
 UNSENT: Final = (OSError, RuntimeError)
 """What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
-
-
-OTHERS_TURN: Final = 64
-"""After how many chunks of a stream others come to run: granian's `send` never waits once the client has left.
-
-PERF: after each piece it would be 1 us more for each (benchmarks/in_process.py, row stream of 64 chunks).
-"""
 
 
 UNKNOWN: Final = object()
@@ -285,36 +276,43 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
     count, req.sending = 0, -1
+    chunks = open_chunks(resp.body, board, resp.length)
+    held: list[bytes] = []
+    driver = drive(chunks, held)
+    state = None
     try:
-        async with aclosing(open_chunks(resp.body, board, resp.length)) as chunks:
-            try:
-                async for chunk in chunks:
-                    # PERF: as nearly all are; a loop around each costs 0.3 us (benchmarks/in_process.py, row stream)
-                    whole = type(chunk) is bytes and 0 < len(chunk) <= PIECE
-                    if whole:
+        try:
+            state = next(driver, ENDED)
+            while True:
+                if held or state is ENDED:
+                    put_off(state)
+                    pieces = take(held)
+                    for piece in pieces:
                         req.sending = count = count + 1
-                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-                    else:
-                        for piece in split_chunk(chunk):
-                            req.sending = count = count + 1
-                            await send({"type": "http.response.body", "body": piece, "more_body": True})
+                        more_body = state is not ENDED or piece is not pieces[-1]
+                        await send({"type": "http.response.body", "body": piece, "more_body": more_body})
                     req.sending = -1
-                    if not count % OTHERS_TURN:
-                        await sleep(0)
-            except UNSENT as error:
-                if req.sending < 0:
-                    raise
-                raise ClientDisconnected("The client disconnected before its response was sent.") from error
+                if state is ENDED:
+                    break
+                state = await go_on(driver, state)
+        except UNSENT as error:
+            if req.sending < 0:
+                raise
+            raise ClientDisconnected("The client disconnected before its response was sent.") from error
+        finally:
+            if state is not ENDED:
+                await close(driver, chunks)
     except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
-        await _cut_off(req, resp, send, _contain(req, error, board.live.get(req)), is_begun=count > 0)
-    else:
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        resp.tasks = ()  # they are for requests that succeed
+        contained = _contain(req, error, board.live.get(req))
+        await _cut_off(req, send, contained, take(held)[0], is_begun=count > 0)
 
 
-async def _cut_off(req: Request, resp: Response, send: Send, error: Exception, *, is_begun: bool) -> None:
-    if is_mistake(error):
+async def _cut_off(req: Request, send: Send, error: Exception, rest: bytes, *, is_begun: bool) -> None:
+    """Leave a stream without its end, after the `rest` of what was given before the failure."""
+    is_reported = is_mistake(error)
+    if is_reported:
         report(req, error)
-    elif not is_begun:  # of a response without any piece granian makes a 500
-        await send({"type": "http.response.body", "body": b"", "more_body": True})
-    resp.tasks = ()  # they are for requests that succeed
+    if rest or not (is_reported or is_begun):  # of a response without any piece granian makes a 500
+        await send({"type": "http.response.body", "body": rest, "more_body": True})
     await sleep(0)  # as after any `send` that failed
