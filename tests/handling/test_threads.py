@@ -471,3 +471,19 @@ def test_an_idle_thread_outlasts_many_idle_looks_while_its_loop_is_open() -> Non
         assert await pool.submit(int) == 0
 
     run(scenario, idle_seconds=0.01)
+
+
+def test_no_more_calls_are_given_up_than_there_are_workers() -> None:
+    release = threading.Event()
+
+    async def scenario(pool: WorkerPool) -> None:
+        for _ in range(2):
+            call = pool.submit(release.wait)
+            await until(lambda: pool.threads > pool.abandoned)
+            call.cancel()
+            pool.abandon(call)
+        assert pool.abandoned == 1
+        release.set()
+        await until(lambda: not pool.abandoned)
+
+    run(scenario, workers=1)

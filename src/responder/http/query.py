@@ -62,7 +62,7 @@ def parse_texts(raw: bytes, limit: int, what: str, unit: str, charset: str = "ut
 
     PERF: where each name has its `=` and all escapes are sound, as browsers write them, all is done in C, in a third of
     the time of pair after pair (benchmarks/in_process.py, row form). Python has no decoder of `%XX` in C, but one of
-    quoted-printable (RFC 2045 section 6.7), where an escape is `=XX`. The separators become NUL; if the escapes are not
+    quoted-printable (RFC 2045 section 6.7), where an escape is `=XX`. The separators become NUL; if escapes are not
     sound, or give one more NUL, the lengths tell.
     """
     if raw.count(b"&") >= limit:
@@ -99,30 +99,6 @@ def encode_query(pairs: Mapping[str, object] | Iterable[tuple[str, object]]) -> 
         for member in (value if isinstance(value, list | tuple) else (value,))
         if member is not None
     )
-
-
-def _split_pairs(text: str) -> list[tuple[str, str]]:
-    # PERF: a tuple of one in the comprehension saves a tenth over slicing (benchmarks/in_process.py, row path + query).
-    return [(name, value) for piece in text.split("&") if piece for name, _, value in (piece.partition("="),)]
-
-
-def _parse_regular(raw: bytes, pieces: int, escapes: int) -> list[tuple[str, str]] | None:
-    """Give the pairs where each has one `=` and all escapes are sound, as browsers write them; None for anything else.
-
-    PERF: a third of the time of pair after pair (benchmarks/in_process.py, row form). Python has no decoder of `%XX` in
-    C, but one of quoted-printable (RFC 2045 section 6.7), where an escape is `=XX`. What parts the pairs is NUL to it,
-    what parts a name from its value SOH; the numbers of all three tell of escapes that are not sound or give these two.
-    """
-    content = a2b_qp(raw.translate(_QUOTED_PRINTABLE))
-    if raw.count(b"=") != pieces or len(content) != len(raw) - 2 * escapes:
-        return None
-    texts = content.decode().split("\0")
-    if len(texts) != pieces:
-        return None
-    try:
-        return [(name, value) for text in texts for name, value in (text.split("\1"),)]
-    except ValueError:  # a piece has no `=`, and another has two
-        return None
 
 
 def _encode_text(value: object) -> str:
