@@ -1,9 +1,16 @@
-"""Bytes on their way to a disk: gathered into batches, of which a thread writes one while the next one arrives."""
+"""Bytes on their way to a disk: gathered into batches, of which a thread writes one while the next one arrives.
+
+The loop waits until a thread has taken a batch, not until it is written: only when it comes to rest can the thread get
+on, since one of the two runs Python at a time. Rejected: one call after the other, where the disk and the loop take
+turns at standing still; and a thread for the whole of an upload, which slow clients would keep for themselves.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections import deque
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,43 +20,68 @@ if TYPE_CHECKING:
 BATCH: Final = 512 * 1024
 """Bytes that go to the disk, or come from it, at once."""
 
+JOINED: Final = 16 * 1024
+"""Smaller pieces than this are joined; others are written from where they are."""
+
 
 class Batches:
     """Writes what is added, in order: `async with Batches(draft.write, run) as batches`.
 
-    At most two batches are in memory. What `write` raises is raised by a later `add`, or at the end of the block. When
-    the block fails nothing more is written, and nobody waits for a thread that is in the middle of it.
+    At most three batches are in memory. What `write` raises is raised by a later `add`, or at the end of the block.
+    When the block fails nothing more is written, and nobody waits for a thread that is in the middle of it.
     """
 
-    def __init__(self, write: Callable[[bytearray], object], run: Run) -> None:
+    def __init__(self, write: Callable[..., object], run: Run) -> None:
         self._write = write
         self._run = run
-        self._batch = bytearray()
-        self._writing: asyncio.Future[Any] | None = None
+        self._batch: list[bytes | bytearray] = []
+        self._size = 0
+        self._waiting: list[list[bytes | bytearray]] = []
+        self._calls: deque[asyncio.Future[None]] = deque()
+        self._news = asyncio.Event()
+        self._lock = Lock()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            await self._start()
-            await self._settle()
-        elif self._writing is not None and not self._writing.cancel() and not self._writing.cancelled():
-            self._writing.exception()  # the block has failed for another reason, and asyncio logs what nobody sees
+            self._hand_over()
+            while self._calls:
+                await self._calls.popleft()
+            return
+        self._waiting.clear()
+        for call in self._calls:
+            if not call.cancel() and not call.cancelled():
+                call.exception()  # the block has failed for another reason, and asyncio logs what nobody sees
 
     async def add(self, piece: bytes) -> None:
         """Take the next bytes."""
-        self._batch += piece
-        if len(self._batch) >= BATCH:
-            await self._start()
+        if len(piece) >= JOINED:
+            self._batch.append(piece)
+        elif self._batch and isinstance(self._batch[-1], bytearray):
+            self._batch[-1] += piece
+        else:
+            self._batch.append(bytearray(piece))
+        self._size += len(piece)
+        if self._size < BATCH:
+            return
+        self._hand_over()
+        await self._news.wait()
+        while self._calls and self._calls[0].done():
+            await self._calls.popleft()
 
-    async def _start(self) -> None:
-        await self._settle()
-        self._writing = asyncio.ensure_future(self._run(self._write, self._batch))
-        self._batch = bytearray()
-        await asyncio.sleep(0)  # in which the thread gets it, whether or not more has arrived already
+    def _hand_over(self) -> None:
+        self._waiting.append(self._batch)
+        self._batch, self._size = [], 0
+        self._news.clear()
+        call = asyncio.ensure_future(self._run(self._write_waiting, asyncio.get_running_loop()))
+        call.add_done_callback(lambda _: self._news.set())
+        self._calls.append(call)
 
-    async def _settle(self) -> None:
-        if self._writing is not None:
-            await self._writing
-            self._writing = None
+    def _write_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:  # which another thread has as long as it writes what came before
+            if self._waiting:
+                batch = self._waiting.pop()
+                loop.call_soon_threadsafe(self._news.set)
+                self._write(*batch)

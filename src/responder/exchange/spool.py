@@ -24,7 +24,7 @@ from ..http.filenames import safe_filename, tag_filename
 from .batches import BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from _typeshed import WriteableBuffer
 
@@ -106,15 +106,15 @@ class Slice(io.RawIOBase):
         handle.acquire()
         self._held = handle
 
-    def append(self, data: bytes | bytearray) -> None:
+    def append(self, *pieces: bytes | bytearray) -> None:
         """Write at the end, all of it. Only the last slice of a handle may grow."""
-        rest = memoryview(data)
+        rest: Sequence[bytes | bytearray | memoryview] = pieces
         with self.handle as descriptor:
             while rest:
-                written = os.pwrite(descriptor, rest, self.handle.end)
+                written = os.pwritev(descriptor, rest, self.handle.end)
                 self.handle.end += written
                 self.size += written
-                rest = rest[written:]
+                rest = _skip(rest, written)
 
     def read_at(self, position: int, size: int) -> bytes:
         """Give up to `size` bytes, wherever reading stands."""
@@ -155,6 +155,16 @@ class Slice(io.RawIOBase):
         held: Handle | None = self.__dict__.pop("_held", None)  # One step, because two threads may close.
         if held is not None:
             held.release()
+
+
+def _skip(pieces: Sequence[bytes | bytearray | memoryview], size: int) -> Sequence[memoryview]:
+    """Give what is left of the pieces after that many bytes, which are all of them but on a disk that gets full."""
+    left = []
+    for piece in pieces:
+        if len(piece) > size:
+            left.append(memoryview(piece)[size:])
+        size = max(0, size - len(piece))
+    return left
 
 
 class Disk:
@@ -200,14 +210,14 @@ class Spool:
             self._reader = io.BufferedReader(self._slice, min(_READ_AHEAD, self.size) or 1)
         return self._reader
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, *pieces: bytes | bytearray) -> None:
         """Write at the end. Raises `InsufficientStorage` when the disk is full."""
         if self._slice is None:
-            self._memory.write(data)
+            self._memory.writelines(pieces)
         else:
             with refusing():
-                self._slice.append(data)
-        self.size += len(data)
+                self._slice.append(*pieces)
+        self.size += sum(map(len, pieces))
 
     def roll_over(self, disk: Disk) -> None:
         """Move what is in memory to the disk, where the rest goes too. Raises as `write` does."""
@@ -281,10 +291,10 @@ class Draft:
                 self._temporary = temporary
         self._slice = Slice(Handle(descriptor))
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, *pieces: bytes | bytearray) -> None:
         """Write at the end."""
         with refusing():
-            self._slice.append(data)
+            self._slice.append(*pieces)
 
     def publish(self) -> Path:
         """Give the file its name and close it. Gives the path that it has."""
