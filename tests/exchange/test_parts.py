@@ -309,7 +309,7 @@ def test_writes_are_gathered_into_batches(tmp_path: Path) -> None:
         return await asyncio.to_thread(function, *args)
 
     run_with(lambda parts: save_all(parts, tmp_path), body(("a", b"x" * 4 * BATCH)), KILO, run=count)
-    assert hops == ["Draft", *["write"] * 4, "publish"]
+    assert hops == ["Draft", *["_write_waiting"] * 4, "publish"]
 
 
 @pytest.mark.parametrize("has_unnamed_files", [True, False])

@@ -550,7 +550,7 @@ def test_another_error_of_the_disk_is_left_alone(monkeypatch: pytest.MonkeyPatch
         raise OSError(errno.EIO, "Input/output error")
 
     spool = on_disk(b"1")
-    monkeypatch.setattr(os, "pwrite", fail)
+    monkeypatch.setattr(os, "pwritev", fail)
     with pytest.raises(OSError, match="Input/output"):
         spool.write(b"1")
 

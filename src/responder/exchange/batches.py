@@ -36,7 +36,7 @@ class Batches:
         self._run = run
         self._batch: list[bytes | bytearray] = []
         self._size = 0
-        self._waiting: list[list[bytes | bytearray]] = []
+        self._waiting: deque[list[bytes | bytearray]] = deque()
         self._calls: deque[asyncio.Future[None]] = deque()
         self._news = asyncio.Event()
         self._lock = Lock()
@@ -46,7 +46,8 @@ class Batches:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self._hand_over()
+            if self._batch:
+                self._hand_over()
             while self._calls:
                 await self._calls.popleft()
             return
@@ -67,21 +68,24 @@ class Batches:
         if self._size < BATCH:
             return
         self._hand_over()
-        await self._news.wait()
+        while self._waiting and not self._calls[-1].done():
+            self._news.clear()
+            await self._news.wait()
         while self._calls and self._calls[0].done():
             await self._calls.popleft()
 
     def _hand_over(self) -> None:
         self._waiting.append(self._batch)
         self._batch, self._size = [], 0
-        self._news.clear()
         call = asyncio.ensure_future(self._run(self._write_waiting, asyncio.get_running_loop()))
         call.add_done_callback(lambda _: self._news.set())
         self._calls.append(call)
 
     def _write_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:  # which another thread has as long as it writes what came before
-            if self._waiting:
-                batch = self._waiting.pop()
-                loop.call_soon_threadsafe(self._news.set)
-                self._write(*batch)
+            try:
+                batch = self._waiting.popleft()
+            except IndexError:  # the block has failed meanwhile
+                return
+            loop.call_soon_threadsafe(self._news.set)
+            self._write(*batch)

@@ -93,16 +93,18 @@ class _CompressedBody(Body):
 
     async def read(self) -> bytes:
         if self._content is None:
-            self._start()
             gathered = bytearray()
-            async for piece in self._rest():
+            async for piece in self.stream():
                 gathered += piece
             self._content = bytes(gathered)
         return self._content
 
-    async def _rest(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncIterator[bytes]:
+        if self._content is not None:
+            yield self._content
+            return
         steps = 0
-        async for chunk in super()._rest():
+        async for chunk in super().stream():
             for start in range(0, len(chunk), SLICE):
                 for piece in self._unpack(chunk[start : start + SLICE]):
                     if piece:

@@ -16,13 +16,14 @@ from .batches import Batches
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
     from ..config import Limits
     from .upload import Run
 
 _SHOWN_CHARACTERS = 60
+_NOTHING = object()
 
 
 def iterate_parts(chunks: AsyncIterator[bytes], boundary: str | None, limits: Limits, run: Run) -> Parts:
@@ -50,13 +51,11 @@ class Parts(AsyncIterator["Part"]):
     async def __anext__(self) -> Part:
         if self._is_closed:
             raise StopAsyncIteration
-        while self._current is not None and not self._current.is_at_end:
-            await self.next_piece(self._current)
+        if self._current is not None:
+            async for _ in self._current:
+                pass
         self._current = None
-        head = await self._next_event()
-        if not isinstance(head, PartHead):  # Between two parts, the parser gives nothing else.
-            raise StopAsyncIteration
-        self._current = Part(head, self)
+        self._current = Part(await self.next_event(None), self)  # Between two parts, the parser gives nothing else.
         return self._current
 
     def check(self, part: Part) -> None:
@@ -64,23 +63,26 @@ class Parts(AsyncIterator["Part"]):
         if part is not self._current:
             raise RuntimeError(f"The part {part.name!r} has passed. Read or save it before the next is asked for.")
 
-    async def next_piece(self, part: Part) -> bytes | None:
-        """Give the next piece of the current part, or None at its end."""
-        self.check(part)
-        event = None if part.is_at_end else await self._next_event()
-        part.is_at_end = event is None
-        return event if isinstance(event, bytes) else None
+    async def next_event(self, part: Part | None) -> Any:
+        """Give the next piece of the current part or, with None, the head of the next one.
 
-    async def _next_event(self) -> PartHead | bytes | None:
-        """Give the next event of the parser; None, too, at the end of the body, which it has checked."""
-        while True:
-            for event in self._events:
-                return event
-            try:
-                self._events = self._parser.feed(await anext(self._chunks))
-            except StopAsyncIteration:
+        Raises `StopAsyncIteration` at the end of the part, or of the body, which it has checked.
+        """
+        if part is not None:
+            self.check(part)
+            if part.is_at_end:
+                raise StopAsyncIteration
+        while (event := next(self._events, _NOTHING)) is _NOTHING:
+            chunk = await anext(self._chunks, None)
+            if chunk is None:
                 self._parser.close()
-                return None
+                raise StopAsyncIteration
+            self._events = self._parser.feed(chunk)
+        if event is None:
+            if part is not None:
+                part.is_at_end = True
+            raise StopAsyncIteration
+        return event
 
     def forget(self) -> None:
         """Let go of the current part, which refers back: until a garbage collection granian keeps the connection."""
@@ -118,11 +120,8 @@ class Part:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
-    async def __anext__(self) -> bytes:
-        piece = await self._parts.next_piece(self)
-        if piece is None:
-            raise StopAsyncIteration
-        return piece
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._parts.next_event(self)
 
     async def read(self) -> bytes:
         """Give the content, or what is left of it. Raises `ContentTooLarge` (413) beyond `Limits.field_size` bytes."""

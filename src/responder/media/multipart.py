@@ -99,7 +99,16 @@ class MultipartParser:
         """
         self._raise_again()
         try:
-            yield from self._feed(chunk)
+            if self._epilogue is not None:
+                self._skip_epilogue(chunk)
+                return
+            if self._preamble is not None:
+                chunk = self._skip_preamble(self._preamble, chunk)
+            for event in self._parser.parse(chunk) if chunk else ():
+                self._is_inside = event is not None
+                yield self._open_part(event) if isinstance(event, MultipartSegment) else event
+            if not self._is_inside and self._has_ended():
+                self._epilogue = 0
         except DecodeError as error:
             self._failure = error.detail
             raise
@@ -119,20 +128,6 @@ class MultipartParser:
         """Raise the failure anew: an error that is kept leads by its traceback back to this parser."""
         if self._failure is not None:
             raise DecodeError(self._failure)
-
-    def _feed(self, chunk: bytes) -> Iterator[PartHead | bytes | None]:
-        if self._epilogue is not None:
-            self._skip_epilogue(chunk)
-            return
-        if self._preamble is not None:
-            chunk = self._skip_preamble(self._preamble, chunk)
-        if not chunk:
-            return
-        for event in self._parser.parse(chunk):
-            self._is_inside = event is not None
-            yield self._open_part(event) if isinstance(event, MultipartSegment) else event
-        if not self._is_inside and self._has_ended():
-            self._epilogue = 0
 
     def _skip_preamble(self, preamble: bytearray, chunk: bytes) -> bytes:
         """Give the bytes from the first boundary on; none while it has not come."""
