@@ -273,7 +273,7 @@ def test_a_full_disk_is_a_507(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-@pytest.mark.parametrize("step", ["roll_over", "_write_waiting"])
+@pytest.mark.parametrize("step", ["roll_over", "_write_next"])
 def test_a_form_that_is_cancelled_while_a_thread_works_is_closed(step: str) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     reader = Reader()

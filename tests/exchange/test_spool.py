@@ -557,6 +557,6 @@ def test_another_error_of_the_disk_is_left_alone(monkeypatch: pytest.MonkeyPatch
 
 def test_a_write_of_the_system_may_be_partial(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.pwrite
-    monkeypatch.setattr(os, "pwrite", lambda descriptor, data, position: real(descriptor, data[:3], position))
+    monkeypatch.setattr(os, "pwritev", lambda descriptor, pieces, position: real(descriptor, pieces[0][:3], position))
     spool = on_disk(b"0123456789")
     assert (spool.size, spool.file.read()) == (10, b"0123456789")

@@ -77,11 +77,11 @@ class Batches:
     def _hand_over(self) -> None:
         self._waiting.append(self._batch)
         self._batch, self._size = [], 0
-        call = asyncio.ensure_future(self._run(self._write_waiting, asyncio.get_running_loop()))
+        call = asyncio.ensure_future(self._run(self._write_next, asyncio.get_running_loop()))
         call.add_done_callback(lambda _: self._news.set())
         self._calls.append(call)
 
-    def _write_waiting(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _write_next(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:  # which another thread has as long as it writes what came before
             try:
                 batch = self._waiting.popleft()

@@ -78,9 +78,8 @@ class Parts(AsyncIterator["Part"]):
                 self._parser.close()
                 raise StopAsyncIteration
             self._events = self._parser.feed(chunk)
-        if event is None:
-            if part is not None:
-                part.is_at_end = True
+        if event is None and part is not None:
+            part.is_at_end = True
             raise StopAsyncIteration
         return event
 
