@@ -6,6 +6,7 @@ emitted, so that an after hook may still change `resp.media`; the last body set 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from .. import status_codes
@@ -55,6 +56,11 @@ DESCRIBING = frozenset({b"content-type", b"content-encoding", b"content-language
 """The header fields that tell of a body (RFC 9110 section 8), and leave with it."""
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@lru_cache(maxsize=64)
+def _text_kind(media_type: str) -> Kind:
+    return Kind(str.encode, (b"content-type", f"{media_type}; charset=utf-8".encode("ascii")))
 
 
 def encode_body(kind: Kind, body: Any) -> bytes:
@@ -244,8 +250,7 @@ class Response:
 
     def _set_rendered(self, template: str, text: str) -> None:
         self.body = text
-        media_type = self.req.api.templates.media_type_of(template)
-        self.kind = Kind(str.encode, (b"content-type", f"{media_type}; charset=utf-8".encode("ascii")))
+        self.kind = _text_kind(self.req.api.templates.media_type_of(template))
 
     @property
     def encoding(self) -> str:
