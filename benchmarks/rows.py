@@ -276,7 +276,7 @@ ROWS: Final = (
         over_http_floor=0.95,
     ),
     weigh("static file", f"/static/{material.STYLE}", Stored(f"static/{material.STYLE}"), "text/css"),
-    weigh("stream", "/stream/64", material.CHUNK * 64, BINARY, sized=False),
+    weigh("stream", "/stream/64", material.CHUNK * 64, BINARY, sized=False, connections=64),
     weigh("template", "/orders", HTML, "text/html"),
     guard("no policy"),
     guard("hosts"),
