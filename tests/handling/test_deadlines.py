@@ -101,6 +101,25 @@ def test_hooks_and_handlers_see_a_request_that_took_too_long(hasty: responder.AP
     assert log == ["around", 504]
 
 
+def test_a_handler_may_raise_the_504_again(hasty: responder.API) -> None:
+    seen: list[int] = []
+
+    @hasty.exception_handler(504)
+    async def handle(req: Request, resp: Response, error: responder.HTTPError) -> None:
+        raise error
+
+    @hasty.after_request
+    async def after(req: Request, resp: Response) -> None:
+        seen.append(resp.status_code)
+
+    @hasty.route("/")
+    async def view(req: Request, resp: Response) -> None:
+        await asyncio.Event().wait()
+
+    assert expire(hasty).status == 504
+    assert seen == [504]
+
+
 def test_what_answers_a_504_may_take_no_longer_either(hasty: responder.API) -> None:
     @hasty.exception_handler(504)
     async def handle(req: Request, resp: Response, error: responder.HTTPError) -> None:

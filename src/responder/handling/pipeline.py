@@ -215,8 +215,8 @@ class _Recovery:
                 return await _render_late(req, resp, board)
             except (Exception, CancelledError, SystemExit) as another:  # noqa: BLE001 - a handler or an after hook that fails is one more failure
                 error = _follow_up(error, _contain(req, another, board.live.get(req)))
-                if error is req.expired:
-                    break
+                if error is req.expired and isinstance(another, CancelledError):
+                    break  # it took too long once more
         resp.reset(())
         return self._give_up(req, error)
 
