@@ -110,12 +110,10 @@ class MultipartParser:
             if not self._is_inside and self._has_ended():
                 self._epilogue = 0
         except DecodeError as error:
-            self._failure = error.detail
+            self._remember(error)
             raise
         except MultipartError as error:
-            described = self._describe(error)
-            self._failure = described.detail
-            raise described from error
+            raise self._remember(self._describe(error)) from error
 
     def close(self) -> None:
         """Say that the body has ended. Raises `DecodeError` when its last boundary is missing."""
@@ -123,6 +121,10 @@ class MultipartParser:
         if self._epilogue is None:
             self._failure = "The multipart body ended before its closing boundary."
             self._raise_again()
+
+    def _remember(self, failure: DecodeError) -> DecodeError:
+        self._failure = failure.detail
+        return failure
 
     def _raise_again(self) -> None:
         """Raise the failure anew: an error that is kept leads by its traceback back to this parser."""
