@@ -113,6 +113,7 @@ class MultipartParser:
             self._remember(error)
             raise
         except MultipartError as error:
+            self._parser.error = None  # which leads back here by its traceback
             raise self._remember(self._describe(error)) from error
 
     def close(self) -> None:
@@ -151,9 +152,11 @@ class MultipartParser:
 
     def _has_ended(self) -> bool:
         """Say whether the last boundary has come. The parser tells that only when it is closed, so a copy is closed."""
+        twin = copy(self._parser)
         try:
-            copy(self._parser).close()
+            twin.close()
         except MultipartError:
+            twin.error = None  # which leads back here by its traceback
             return False
         return True
 
