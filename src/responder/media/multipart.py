@@ -113,7 +113,7 @@ class MultipartParser:
             self._remember(error)
             raise
         except MultipartError as error:
-            self._parser.error = None  # which leads back here by its traceback
+            error.__traceback__ = None  # as below
             raise self._remember(self._describe(error)) from error
 
     def close(self) -> None:
@@ -155,8 +155,8 @@ class MultipartParser:
         twin = copy(self._parser)
         try:
             twin.close()
-        except MultipartError:
-            twin.error = None  # which leads back here by its traceback
+        except MultipartError as error:
+            error.__traceback__ = None  # by which the library's frame, and so the request, would hold itself
             return False
         return True
 
