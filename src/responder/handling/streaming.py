@@ -29,9 +29,12 @@ TOGETHER_BYTES: Final = 64 * 1024
 """From how many bytes on they go out."""
 
 ENOUGH: Final = object()
+"""What the driver of a generator gives when it has gathered as much as goes out together."""
+
 ENDED: Final = object()
+"""What stands for the end of an iterator."""
+
 _ROUND = range(TOGETHER)
-_END = object()
 
 
 def open_chunks(chunks: Any, board: Board, declared: int | None) -> AsyncGenerator[Any]:
@@ -79,7 +82,7 @@ async def _iterate(chunks: AsyncIterable[Any]) -> AsyncGenerator[Any]:
 async def _iterate_in_threads(chunks: Iterable[Any], board: Board) -> AsyncGenerator[Any]:
     source = _Source(chunks)
     try:
-        while (chunk := await board.call(source.take)) is not _END:
+        while (chunk := await board.call(source.take)) is not ENDED:
             yield chunk
     finally:
         board.start(source.close, ())
@@ -93,9 +96,9 @@ class _Source:
         self._lock = Lock()
 
     def take(self) -> Any:
-        """Give the next piece, or `_END`."""
+        """Give the next piece, or `ENDED`."""
         with self._lock:
-            return next(self._iterator, _END)
+            return next(self._iterator, ENDED)
 
     def close(self) -> None:
         """Close the iterator, if it can be closed, once nobody is inside it."""
