@@ -264,8 +264,10 @@ class Request:
         `media(Model)` reads the same into a dataclass, a msgspec Struct, a TypedDict, `list[int]`.
         Malformed: 400. Larger than `Limits`: 413. Of a type that is not read here: 415. It does not fit the model: 422.
         """
-        # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
-        found = self.api.formats.by_content_type.get(self.fields.get(b"content-type")) if form is None else None
+        found = None
+        if not isinstance(form, str):
+            # PERF: the exact bytes first, which spares parsing them (benchmarks/in_process.py, row JSON echo).
+            found = self.api.formats.by_content_type.get(self.fields.get(b"content-type"))
         found = found or self._find_format(form)
         if found is MULTIPART:
             return self._fit_form(await self._read_multipart(), form)
