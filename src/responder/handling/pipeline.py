@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, current_task, sleep
+from contextlib import suppress
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +23,7 @@ from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
 from .results import apply_result
 from .stages import Part, compose_run, run_step
-from .streaming import ENDED, close, drive, go_on, open_chunks, put_off, take
+from .streaming import ENDED, ENOUGH, UNSENT, Sender, close, drive, go_on, open_chunks
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
     from .table import Table
 
     Recover: TypeAlias = Callable[[Request, Response, Exception], Awaitable[Rendered]]
-
-
-UNSENT: Final = (OSError, RuntimeError)
-"""What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 
 UNKNOWN: Final = object()
@@ -275,44 +272,41 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
-    count, req.sending = 0, -1
+    req.sending = -1
+    sender = Sender(req, send)
     chunks = open_chunks(resp.body, board, resp.length)
-    held: list[bytes] = []
-    driver = drive(chunks, held)
+    driver = drive(chunks, sender.held)
     state = None
     try:
         try:
             state = next(driver, ENDED)
-            while True:
-                if held or state is ENDED:
-                    put_off(state)
-                    pieces = take(held)
-                    for piece in pieces:
-                        req.sending = count = count + 1
-                        more_body = state is not ENDED or piece is not pieces[-1]
-                        await send({"type": "http.response.body", "body": piece, "more_body": more_body})
-                    req.sending = -1
-                if state is ENDED:
-                    break
+            while state is not ENDED:
+                if state is ENOUGH:
+                    await sender.settle()
+                    await sender.send_held()
+                elif sender.held:
+                    sender.begin()
                 state = await go_on(driver, state)
-        except UNSENT as error:
-            if req.sending < 0:
-                raise
-            raise ClientDisconnected("The client disconnected before its response was sent.") from error
+            await sender.settle()
+            await sender.send_held(is_end=True)
         finally:
             if state is not ENDED:
                 await close(driver, chunks)
     except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         resp.tasks = ()  # they are for requests that succeed
-        contained = _contain(req, error, board.live.get(req))
-        await _cut_off(req, send, contained, take(held)[0], is_begun=count > 0)
+        await _cut_off(req, sender, _contain(req, error, board.live.get(req)))
+    finally:
+        sender.stop()
 
 
-async def _cut_off(req: Request, send: Send, error: Exception, rest: bytes, *, is_begun: bool) -> None:
-    """Leave a stream without its end, after the `rest` of what was given before the failure."""
+async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
+    """Leave a stream without its end, after what was given before the failure."""
     is_reported = is_mistake(error)
     if is_reported:
         report(req, error)
-    if rest or not (is_reported or is_begun):  # of a response without any piece granian makes a 500
-        await send({"type": "http.response.body", "body": rest, "more_body": True})
+    with suppress(ClientDisconnected):
+        await sender.settle()
+        if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
+            sender.held.append(b"")
+        await sender.send_held()
     await sleep(0)  # as after any `send` that failed

@@ -8,19 +8,26 @@ task of its request, with its context, its limits of time, and its cancellation 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, sleep
+from asyncio import CancelledError, ensure_future, sleep
 from contextlib import aclosing
 from threading import Lock
 from types import AsyncGeneratorType, coroutine
 from typing import TYPE_CHECKING, Any, Final
 
+from ..errors import ClientDisconnected
 from ..exchange.emit import split_chunk, to_bytes
 from ..exchange.file import PIECE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
+    from asyncio import Future
+    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 
+    from ..exchange.request import Request
+    from ..types import Send
     from .in_flight import Board
+
+UNSENT: Final = (OSError, RuntimeError)
+"""What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 TOGETHER: Final = 64
 """How many chunks go out together at most; then others come to run, whether the server waits for its client or not."""
@@ -140,39 +147,102 @@ async def go_on(driver: Any, awaited: Any) -> Any:
     try:
         await _wait(awaited)
     except CancelledError as error:  # which is for the generator: it may have a limit of time, or clean up
-        return _throw(driver, error)
+        try:
+            return driver.throw(error)
+        except StopIteration:
+            return ENDED
     return next(driver, ENDED)
 
 
 @coroutine
 def _wait(awaited: Any) -> Generator[Any, Any, None]:
-    _mark(awaited, is_awaited=True)
     yield awaited
 
 
-def put_off(awaited: Any) -> None:
-    """Let others await what the driver gave, before `go_on` does."""
-    _mark(awaited, is_awaited=False)
+class Sender:
+    """Sends what is `held` of a stream, and goes on by itself where the server waits for its client.
+
+    A generator that waits is not to wait for the client as well: it may have set itself a limit of time. `pieces` is
+    how many messages were begun. Its coroutines raise `ClientDisconnected`.
+    """
+
+    pieces = 0
+
+    def __init__(self, req: Request, send: Send) -> None:
+        self.held: list[bytes] = []
+        self._req = req
+        self._send = send
+        self._task: Future[None] | None = None
+
+    def begin(self) -> None:
+        """Send what is held, as far as nothing has to be waited for; the rest goes out meanwhile.
+
+        Raises what sending has raised since the last time.
+        """
+        if self._task is not None:
+            if not self._task.done():
+                return
+            try:
+                self._task.result()
+            finally:  # which keeps the error, which keeps this
+                self._task = None
+        sending = self.send_held()
+        try:
+            awaited = sending.send(None)
+        except StopIteration:
+            return
+        self._task = ensure_future(_finish(sending, awaited))
+
+    async def send_held(self, *, is_end: bool = False) -> None:
+        """Send what is held, in messages that are not large; with `is_end` the last one says so, if need be empty."""
+        while self.held or is_end:
+            joined = b"".join(self.held)
+            self.held.clear()
+            pieces = (joined,) if len(joined) <= PIECE else split_chunk(joined)
+            for piece in pieces:
+                more_body = not is_end or piece is not pieces[-1]
+                self.pieces += 1
+                self._req.sending = self.pieces
+                try:
+                    await self._send({"type": "http.response.body", "body": piece, "more_body": more_body})
+                except UNSENT as error:
+                    raise ClientDisconnected("The client disconnected before its response was sent.") from error
+            self._req.sending = -1
+            if is_end:
+                return
+
+    async def settle(self) -> None:
+        """Wait until what was begun is sent."""
+        if self._task is not None:
+            try:
+                await self._task
+            finally:  # as above
+                self._task = None
+
+    def stop(self) -> None:
+        """Send no more."""
+        if self._task is not None and not self._task.cancel() and not self._task.cancelled():
+            self._task.exception()  # which asyncio would log, since nobody has seen it
+        self._task = None
 
 
-def _mark(awaited: Any, *, is_awaited: bool) -> None:
-    # By this mark a future tells its task that it comes from `await`; nobody else can await it until the task has it.
-    if hasattr(awaited, "_asyncio_future_blocking"):
-        awaited._asyncio_future_blocking = is_awaited  # noqa: SLF001 - the protocol between futures and tasks
+async def _finish(begun: Any, awaited: Any) -> None:
+    await _go_through(begun, awaited)
 
 
-def _throw(driver: Any, error: BaseException) -> Any:
+@coroutine
+def _go_through(begun: Any, awaited: Any) -> Generator[Any, Any, None]:
+    """Go through the rest of a coroutine that waits for `awaited`."""
     try:
-        return driver.throw(error)
+        while True:
+            try:
+                yield awaited
+            except CancelledError as error:
+                awaited = begun.throw(error)
+            else:
+                awaited = begun.send(None)
     except StopIteration:
-        return ENDED
-
-
-def take(held: list[bytes]) -> Sequence[bytes]:
-    """Empty the list. Gives what was in it as pieces that are not large: a single one, perhaps empty, or several."""
-    joined = b"".join(held)
-    held.clear()
-    return (joined,) if len(joined) <= PIECE else split_chunk(joined)
+        return
 
 
 async def close(driver: Any, chunks: AsyncGenerator[Any]) -> None:
@@ -200,3 +270,5 @@ def _end(step: Any) -> Generator[Any, Any, None]:
     except CancelledError:
         if is_cancelled:
             raise
+    finally:
+        error = None  # which leads back here by its traceback
