@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,6 +188,60 @@ def test_what_came_before_a_failure_is_sent(caplog: pytest.LogCaptureFixture, ch
     assert ("A stream yields bytes or str, not int" if chunk else "a mistake") in caplog.text
 
 
+def test_a_generator_may_await_what_fails() -> None:
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise ValueError("a mistake")
+
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        try:
+            await asyncio.create_task(fail())
+        except ValueError:
+            yield b"b"
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail())
+                await asyncio.Event().wait()
+        except* ValueError:
+            pass
+        yield b"c"
+
+    async def scene() -> None:
+        client = Client(generate)
+        await client.ask()
+        assert client.pieces == [b"a", b"b", b"c"]
+        assert client.is_complete
+
+    run(scene)
+
+
+def test_what_sending_awaits_may_fail() -> None:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(0)
+        yield b"b"
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise OSError("reset")
+
+    async def scene() -> None:
+        client = Client(generate)
+        real = client.send
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.create_task(fail())
+            await real(message)
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+        assert client.pieces == []
+
+    run(scene)
+
+
 def test_a_generator_may_limit_its_time() -> None:
     async def generate() -> AsyncIterator[bytes]:
         yield b"a"
@@ -318,3 +375,170 @@ def test_an_iterator_that_is_no_generator_is_closed_too() -> None:
 
     run(scene)
     assert seen == ["closed"]
+
+
+class Blocked(Client):
+    """A client that takes nothing until it is `open`, as a server sees it that waits in `send`."""
+
+    def __init__(self, make: Make, *, fails_at: int | None = None) -> None:
+        super().__init__(make, fails_at=fails_at)
+        self.open = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body":
+            self.begun.set()
+            await self.open.wait()
+        await super().send(message)
+
+
+def test_a_limit_of_time_in_a_generator_leaves_the_sending_alone() -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            yield b"a"
+            for _ in range(3):
+                try:
+                    async with asyncio.timeout(0):
+                        await asyncio.Event().wait()
+                except TimeoutError:
+                    seen.append("late")
+                    yield b"!"
+            client.open.set()
+
+        client = Blocked(generate)
+        await client.ask()
+        assert b"".join(client.pieces) == b"a!!!"
+        assert client.is_complete
+
+    run(scene)
+    assert seen == ["late"] * 3
+
+
+def test_a_generator_goes_on_while_the_client_is_slow_as_far_as_may_be_held() -> None:
+    async def scene() -> None:
+        given: list[int] = []
+
+        async def generate() -> AsyncIterator[bytes]:
+            for number in range(4 * TOGETHER):
+                given.append(number)
+                yield b"x"
+                await asyncio.sleep(0)
+
+        client = Blocked(generate)
+        asking = asyncio.create_task(client.ask())
+        await client.begun.wait()
+        for _ in range(10 * TOGETHER):
+            await asyncio.sleep(0)
+        assert len(given) == TOGETHER
+        client.open.set()
+        await asking
+        assert b"".join(client.pieces) == b"x" * 4 * TOGETHER
+
+    run(scene)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_client_that_leaves_while_it_is_slow_ends_the_stream(
+    caplog: pytest.LogCaptureFixture, *, goes_on: bool
+) -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                await client.begun.wait()
+                client.open.set()
+                for _ in range(9):
+                    await asyncio.sleep(0)
+                if goes_on:
+                    yield b"b"
+                    await asyncio.Event().wait()
+            finally:
+                seen.append("closed")
+
+        client = Blocked(generate, fails_at=0)
+        await client.ask()
+        assert client.pieces == []
+
+    run(scene)
+    assert seen == ["closed"]
+    assert caplog.text == ""
+
+
+def test_a_failure_while_the_client_is_slow_waits_for_what_came_before(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            yield b"a"
+            await client.begun.wait()
+            yield b"b"
+            asyncio.get_running_loop().call_soon(client.open.set)
+            raise ValueError("a mistake")
+
+        client = Blocked(generate)
+        await client.ask()
+        assert client.pieces == [b"a", b"b"]
+        assert not client.is_complete
+
+    run(scene)
+    assert "a mistake" in caplog.text
+
+
+def test_a_request_that_is_cancelled_while_the_client_is_slow_stops_sending(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                await asyncio.Event().wait()
+            finally:
+                seen.append("closed")
+
+        client = Blocked(generate)
+        asking = asyncio.create_task(client.ask())
+        await client.begun.wait()
+        (task,) = client.api.boards.current().live.values()
+        assert task is not None
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    run(scene)
+    assert seen == ["closed"]
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("kind", ["fails", "is left", "fails late"])
+def test_a_stream_that_ends_badly_is_gone_without_a_collection(kind: str) -> None:
+    requests: list[weakref.ref[Request]] = []
+
+    async def generate() -> AsyncIterator[Any]:
+        yield b"a"
+        await asyncio.sleep(0)
+        yield b"b"
+        if kind == "fails late":
+            await asyncio.sleep(0)
+        raise ValueError("a mistake")
+
+    async def scene() -> None:
+        client = Client(generate, fails_at=1 if kind == "is left" else None, is_slow=kind == "fails late")
+        asking = asyncio.create_task(client.ask())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        requests.extend(weakref.ref(req) for req in client.api.boards.current().live)
+        await asyncio.wait([asking])
+
+    logging.disable()  # pytest keeps what is logged, and so the error
+    gc.collect()
+    gc.disable()
+    try:
+        run(scene)
+        assert [ref() for ref in requests] == [None]
+    finally:
+        gc.enable()
+        logging.disable(logging.NOTSET)

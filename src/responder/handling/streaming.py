@@ -11,7 +11,7 @@ from __future__ import annotations
 from asyncio import CancelledError, ensure_future, sleep
 from contextlib import aclosing
 from threading import Lock
-from types import AsyncGeneratorType, coroutine
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ClientDisconnected
@@ -20,7 +20,7 @@ from ..exchange.file import PIECE
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from ..exchange.request import Request
     from ..types import Send
@@ -144,19 +144,49 @@ async def go_on(driver: Any, awaited: Any) -> Any:
     if awaited is ENOUGH:
         await sleep(0)
         return next(driver, ENDED)
-    try:
-        await _wait(awaited)
-    except CancelledError as error:  # which is for the generator: it may have a limit of time, or clean up
+    return await _Wait(driver, awaited)
+
+
+class _Begun:
+    """The rest of what has begun already, and waits for `awaited`, as an awaitable.
+
+    What a task throws, a cancellation or the failure of what it waits for, goes to what has begun.
+    """
+
+    is_cancelled = False
+
+    def __init__(self, begun: Any, awaited: Any) -> None:
+        self._begun = begun
+        self._first = [awaited]
+
+    def __await__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self._first.pop() if self._first else self._resume()
+
+    def throw(self, error: BaseException) -> Any:
+        """Raise an error where it waits."""
+        self._first.clear()
+        self.is_cancelled = self.is_cancelled or isinstance(error, CancelledError)
+        return self._begun.throw(error)
+
+    def _resume(self) -> Any:
+        return self._begun.send(None)
+
+
+class _Wait(_Begun):
+    """The next step of a driver: awaiting it gives what that gives, or `ENDED`."""
+
+    def throw(self, error: BaseException) -> Any:
         try:
-            return driver.throw(error)
+            state = super().throw(error)
         except StopIteration:
-            return ENDED
-    return next(driver, ENDED)
+            state = ENDED
+        raise StopIteration(state)
 
-
-@coroutine
-def _wait(awaited: Any) -> Generator[Any, Any, None]:
-    yield awaited
+    def _resume(self) -> Any:
+        raise StopIteration(next(self._begun, ENDED))
 
 
 class Sender:
@@ -227,48 +257,24 @@ class Sender:
 
 
 async def _finish(begun: Any, awaited: Any) -> None:
-    await _go_through(begun, awaited)
-
-
-@coroutine
-def _go_through(begun: Any, awaited: Any) -> Generator[Any, Any, None]:
-    """Go through the rest of a coroutine that waits for `awaited`."""
-    try:
-        while True:
-            try:
-                yield awaited
-            except CancelledError as error:
-                awaited = begun.throw(error)
-            else:
-                awaited = begun.send(None)
-    except StopIteration:
-        return
+    await _Begun(begun, awaited)
 
 
 async def close(driver: Any, chunks: AsyncGenerator[Any]) -> None:
     """Close the generator that was driven, where it waits or where it has given a chunk."""
     if (step := driver.gi_yieldfrom) is not None:
-        await _end(step)
+        await _cancel(step)
     await chunks.aclose()
 
 
-@coroutine
-def _end(step: Any) -> Generator[Any, Any, None]:
-    """Cancel a step that waits, and wait until it has cleaned up. Raises `CancelledError` when that was cancelled."""
-    error: CancelledError | None = CancelledError()
-    is_cancelled = False
+async def _cancel(step: Any) -> None:
+    """Cancel a step that waits, and let it clean up. Raises `CancelledError` when that is cancelled."""
+    rest = None
     try:
-        while True:
-            awaited = step.send(None) if error is None else step.throw(error)
-            error = None
-            try:
-                yield awaited
-            except CancelledError as another:
-                error, is_cancelled = another, True
+        rest = _Begun(step, step.throw(CancelledError()))
+        await rest
     except (StopIteration, StopAsyncIteration):
         return
     except CancelledError:
-        if is_cancelled:
+        if rest is not None and rest.is_cancelled:
             raise
-    finally:
-        error = None  # which leads back here by its traceback
