@@ -7,6 +7,7 @@ that does not look at them neither pays nor fails.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import suppress
 from functools import cache
 from types import MappingProxyType, SimpleNamespace
@@ -326,6 +327,7 @@ class Request:
         try:
             if self.expired is not None:  # before there was a reader to cancel
                 self._reader.cancel()
+                raise FutureCancelledError
             result: T = self._reader.result()
             return result
         finally:
