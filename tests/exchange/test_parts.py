@@ -17,7 +17,7 @@ from tests.exchange.wire import END, HEAD, KILO, MEGA, arrive, body
 from responder.config import Limits
 from responder.errors import ClientDisconnected, ContentTooLarge, DecodeError, InsufficientStorage
 from responder.exchange import spool as spools
-from responder.exchange.batches import BATCH
+from responder.exchange.batches import BATCH, Batches
 from responder.exchange.parts import Part, iterate_parts
 
 if TYPE_CHECKING:
@@ -448,3 +448,43 @@ def test_a_write_that_failed_unseen_is_not_logged_when_the_body_breaks_off(
     gc.collect()
     assert caplog.text == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_the_end_of_a_save_that_fails_leaves_no_call_behind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, *, is_cancelled: bool
+) -> None:
+    written: list[int] = []
+
+    def write(*pieces: object) -> None:
+        written.append(len(pieces))
+        raise InsufficientStorage
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        for _ in range(9):
+            await asyncio.sleep(0)
+        if is_cancelled and getattr(function, "__name__", "") == "_write_next":
+            await asyncio.Event().wait()
+        return function(*args)
+
+    monkeypatch.setattr(spools.Draft, "write", write)
+
+    async def main() -> None:
+        async with Batches(spools.Draft(tmp_path / "name", "").write, run) as batches:
+            batches._calls.append(asyncio.ensure_future(run(write)))
+            await batches.add(b"x")
+
+    async def scene() -> None:
+        task = asyncio.ensure_future(main())
+        await asyncio.sleep(0)
+        if is_cancelled:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError if is_cancelled else InsufficientStorage):
+            await task
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(scene())
+    gc.collect()
+    assert caplog.text == ""
+    assert len(written) <= 1 + (not is_cancelled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import gc
 import logging
 import weakref
@@ -542,3 +543,68 @@ def test_a_stream_that_ends_badly_is_gone_without_a_collection(kind: str) -> Non
     finally:
         gc.enable()
         logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("is_swallowed", [True, False])
+@pytest.mark.parametrize("error", [OSError("reset"), ValueError("of a middleware")])
+def test_sending_that_fails_while_the_generator_waits_ends_the_stream(
+    caplog: pytest.LogCaptureFixture, error: Exception, *, is_swallowed: bool
+) -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if not is_swallowed:
+                    raise
+            finally:
+                seen.append("closed")
+
+        client = Client(generate)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(0)
+                raise error
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling()
+
+    run(scene)
+    assert seen == ["closed"]
+    assert ("of a middleware" in caplog.text) == isinstance(error, ValueError)
+
+
+def test_each_message_is_sent_within_one_task_and_context() -> None:
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("variable")
+
+    async def generate() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"a"
+            await asyncio.sleep(0)
+
+    async def scene() -> None:
+        client = Client(generate)
+        real = client.send
+
+        async def send(message: Message) -> None:
+            token = variable.set(1)
+            try:
+                async with asyncio.timeout(5):
+                    await asyncio.sleep(0)
+            finally:
+                variable.reset(token)
+            await real(message)
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+        assert b"".join(client.pieces) == b"aaa"
+        assert client.is_complete
+
+    run(scene)

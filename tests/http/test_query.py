@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SEPARATORS_AND_ESCAPES = [
     *(b"a", b"=", b"&", b"%", b"+", b"%41", b"%c3", b"\xc3", b"\xa9", b";", b"4"),
-    *(b"a=%41&", b"%00", b"\0", b"%0d%0A", b"\r", b"\n", b"%26", b"%3D", b"%%", b"%\n", b"=3D"),
+    *(b"a=%41&", b"%00", b"\0", b"%0d%0A", b"\r", b"\n", b"%26", b"%3D", b"%%", b"%\n", b"=3D", b"%%C3%A9", b"%c3%a9"),
 ]
 pair_lists = st.lists(st.tuples(texts, texts), max_size=8)
 
@@ -66,6 +66,8 @@ pair_lists = st.lists(st.tuples(texts, texts), max_size=8)
         (b"a=%41\r\n&b=1", [("a", "A\r\n"), ("b", "1")]),
         (b"a=%0D%0A&b==3D", [("a", "\r\n"), ("b", "=3D")]),
         (b"a=%41&b=%%34%31", [("a", "A"), ("b", "%41")]),
+        (b"discount=50%%C3%A4", [("discount", "50%\u00e4")]),
+        (b"%%C3%A4=", [("%\u00e4", "")]),
     ],
 )
 def test_a_query_string_parses_as_the_url_standard_says(raw: bytes, pairs: list[tuple[str, str]]) -> None:

@@ -355,7 +355,6 @@ def test_a_stream_is_closed_when_the_client_leaves(*, is_async: bool) -> None:
     exchange(make(stream.prepare), "gzip", leave)
     assert stream.steps[0] == "gives one"
     assert stream.steps[-1] == "closed"
-    assert len(stream.steps) == 2 or not is_async  # a thread goes on meanwhile
 
 
 def yielding(*chunks: Any, length: int | None = None) -> Any:

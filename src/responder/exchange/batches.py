@@ -45,16 +45,17 @@ class Batches:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            if self._batch:
+        try:
+            if kind is None and self._batch:
                 self._hand_over()
-            while self._calls:
-                await self._calls.popleft()
-            return
-        self._waiting.clear()
-        for call in self._calls:
-            if not call.cancel() and not call.cancelled():
-                call.exception()  # the block has failed for another reason, and asyncio logs what nobody sees
+            while kind is None and self._calls:
+                await self._calls[0]
+                self._calls.popleft()
+        finally:
+            self._waiting.clear()
+            for call in self._calls:
+                if not call.cancel() and not call.cancelled():
+                    call.exception()  # the block has failed for another reason, and asyncio logs what nobody sees
 
     async def add(self, piece: bytes) -> None:
         """Take the next bytes."""
@@ -72,7 +73,7 @@ class Batches:
             self._news.clear()
             await self._news.wait()
         while self._calls and self._calls[0].done():
-            await self._calls.popleft()
+            self._calls.popleft().result()
 
     def _hand_over(self) -> None:
         self._waiting.append(self._batch)

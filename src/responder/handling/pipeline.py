@@ -273,7 +273,8 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
     req.sending = -1
-    sender = Sender(req, send)
+    serving = board.live.get(req)
+    sender = Sender(req, send, serving)
     chunks = open_chunks(resp.body, board, resp.length)
     driver = drive(chunks, sender.held)
     state = None
@@ -294,7 +295,7 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
                 await close(driver, chunks)
     except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         resp.tasks = ()  # they are for requests that succeed
-        await _cut_off(req, sender, _contain(req, error, board.live.get(req)))
+        await _cut_off(req, sender, _contain(req, sender.explain(error), serving))
     finally:
         sender.stop()
 

@@ -19,7 +19,7 @@ from ..exchange.emit import split_chunk, to_bytes
 from ..exchange.file import PIECE
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import Task
     from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
     from ..exchange.request import Request
@@ -169,7 +169,10 @@ class _Begun:
         """Raise an error where it waits."""
         self._first.clear()
         self.is_cancelled = self.is_cancelled or isinstance(error, CancelledError)
-        return self._begun.throw(error)
+        try:
+            return self._begun.throw(error)
+        finally:
+            del error  # which leads back here by its traceback
 
     def _resume(self) -> Any:
         return self._begun.send(None)
@@ -183,6 +186,8 @@ class _Wait(_Begun):
             state = super().throw(error)
         except StopIteration:
             state = ENDED
+        finally:
+            del error  # as above
         raise StopIteration(state)
 
     def _resume(self) -> Any:
@@ -190,38 +195,51 @@ class _Wait(_Begun):
 
 
 class Sender:
-    """Sends what is `held` of a stream, and goes on by itself where the server waits for its client.
+    """Sends what is `held` of a stream, on a task of its own while the generator waits.
 
-    A generator that waits is not to wait for the client as well: it may have set itself a limit of time. `pieces` is
-    how many messages were begun. Its coroutines raise `ClientDisconnected`.
+    That is not to wait for the client as well: it may have set itself a limit of time. `pieces` is how many messages
+    were begun; `serving` is the task of the request, which is cancelled when sending fails while the generator waits.
+    Its coroutines raise `ClientDisconnected`.
     """
 
     pieces = 0
+    _sending: Task[None] | None = None
+    _is_settling = False
+    _has_cancelled = False
 
-    def __init__(self, req: Request, send: Send) -> None:
+    def __init__(self, req: Request, send: Send, serving: Task[Any] | None) -> None:
         self.held: list[bytes] = []
         self._req = req
         self._send = send
-        self._task: Future[None] | None = None
+        self._serving = serving
 
     def begin(self) -> None:
-        """Send what is held, as far as nothing has to be waited for; the rest goes out meanwhile.
-
-        Raises what sending has raised since the last time.
-        """
-        if self._task is not None:
-            if not self._task.done():
+        """Send what is held while the generator waits. Raises what sending has raised since the last time."""
+        if self._sending is not None:
+            if not self._sending.done():
                 return
             try:
-                self._task.result()
+                self._sending.result()
             finally:  # which keeps the error, which keeps this
-                self._task = None
-        sending = self.send_held()
-        try:
-            awaited = sending.send(None)
-        except StopIteration:
-            return
-        self._task = ensure_future(_finish(sending, awaited))
+                self._sending = None
+        self._sending = ensure_future(self.send_held())
+        self._sending.add_done_callback(self._check)
+
+    def _check(self, sending: Task[None]) -> None:
+        """Wake the request when what it does not wait for has failed."""
+        has_failed = not sending.cancelled() and sending.exception() is not None
+        if has_failed and sending is self._sending and not self._is_settling and self._serving is not None:
+            self._has_cancelled = self._serving.cancel()
+
+    def explain(self, error: BaseException) -> BaseException:
+        """Give what a stream failed of: with a cancellation that came from here, what sending has raised."""
+        if self._has_cancelled and self._serving is not None:
+            self._has_cancelled = False
+            is_ours = not self._serving.uncancel()  # else something else has cancelled it too
+            if is_ours and self._sending is not None and isinstance(error, CancelledError):
+                error = self._sending.exception() or error
+                self._sending = None
+        return error
 
     async def send_held(self, *, is_end: bool = False) -> None:
         """Send what is held, in messages that are not large; with `is_end` the last one says so, if need be empty."""
@@ -243,21 +261,18 @@ class Sender:
 
     async def settle(self) -> None:
         """Wait until what was begun is sent."""
-        if self._task is not None:
+        if self._sending is not None:
+            self._is_settling = True
             try:
-                await self._task
+                await self._sending
             finally:  # as above
-                self._task = None
+                self._sending, self._is_settling = None, False
 
     def stop(self) -> None:
         """Send no more."""
-        if self._task is not None and not self._task.cancel() and not self._task.cancelled():
-            self._task.exception()  # which asyncio would log, since nobody has seen it
-        self._task = None
-
-
-async def _finish(begun: Any, awaited: Any) -> None:
-    await _Begun(begun, awaited)
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
 
 
 async def close(driver: Any, chunks: AsyncGenerator[Any]) -> None:

@@ -63,7 +63,7 @@ def parse_texts(raw: bytes, limit: int, what: str, unit: str, charset: str = "ut
     PERF: where each name has its `=` and all escapes are sound, as browsers write them, all is done in C, in a third of
     the time of pair after pair (benchmarks/in_process.py, row form). Python has no decoder of `%XX` in C, but one of
     quoted-printable (RFC 2045 section 6.7), where an escape is `=XX`. The separators become NUL; if escapes are not
-    sound, or give one more NUL, the lengths tell.
+    sound, or give one more NUL, the numbers tell.
     """
     if raw.count(b"&") >= limit:
         raise DecodeError(f"{what} has more than the {limit} {unit} that this service takes.")
@@ -75,9 +75,8 @@ def parse_texts(raw: bytes, limit: int, what: str, unit: str, charset: str = "ut
         separators = raw.translate(None, _NO_SEPARATORS)
         if separators == (b"=&" * (len(separators) // 2 + 1))[:-1]:
             content = a2b_qp(raw.translate(_QUOTED_PRINTABLE))
-            texts = content.decode().split("\0")
-            if len(content) == len(raw) - 2 * escapes and len(texts) == len(separators) + 1:
-                return texts
+            if len(content) == len(raw) - 2 * escapes and content.count(0) == len(separators):
+                return content.decode().split("\0")
     return [
         decode_text(unquote_to_bytes(part), charset)
         for piece in raw.replace(b"+", b" ").split(b"&")
