@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import logging
@@ -13,10 +14,10 @@ import pytest
 
 import responder
 from responder import Request, Response
-from responder.handling.streaming import TOGETHER, TOGETHER_BYTES
+from responder.handling.streaming import TOGETHER, TOGETHER_BYTES, close, drive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 
     from responder.types import Message
 
@@ -608,3 +609,44 @@ def test_each_message_is_sent_within_one_task_and_context() -> None:
         assert client.is_complete
 
     run(scene)
+
+
+@pytest.mark.parametrize("end", ["raises", "cleans up", "returns", "yields", "is cancelled"])
+def test_a_generator_that_waits_can_be_closed(end: str) -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        cleaning = asyncio.Event()
+
+        async def generate() -> AsyncGenerator[bytes]:
+            yield b"a"
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if end == "returns":
+                    return
+                if end == "yields":
+                    yield b"b"
+                cleaning.set()
+                if end != "raises":
+                    await asyncio.sleep(0)
+                if end == "is cancelled":
+                    await asyncio.Event().wait()
+                raise
+            finally:
+                seen.append("closed")
+
+        held: list[bytes] = []
+        chunks = generate()
+        driver = drive(chunks, held)
+        next(driver)
+        closing = asyncio.ensure_future(close(driver, chunks))
+        if end == "is cancelled":
+            await cleaning.wait()
+            closing.cancel()
+        with contextlib.nullcontext() if end != "is cancelled" else pytest.raises(asyncio.CancelledError):
+            await closing
+        assert held == [b"a"]
+
+    run(scene)
+    assert seen == ["closed"]
