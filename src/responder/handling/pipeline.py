@@ -283,12 +283,14 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
             state = next(driver, ENDED)
             while state is not ENDED:
                 if state is ENOUGH:
-                    await sender.settle()
+                    if sender.sending is not None:
+                        await sender.settle()
                     await sender.send_held()
                 elif sender.held:
                     sender.begin()
                 state = await go_on(driver, state)
-            await sender.settle()
+            if sender.sending is not None:
+                await sender.settle()
             await sender.send_held(is_end=True)
         finally:
             if state is not ENDED:
@@ -306,7 +308,8 @@ async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
     if is_reported:
         report(req, error)
     with suppress(ClientDisconnected):
-        await sender.settle()
+        if sender.sending is not None:
+            await sender.settle()
         if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
             sender.held.append(b"")
         await sender.send_held()

@@ -203,7 +203,9 @@ class Sender:
     """
 
     pieces = 0
-    _sending: Task[None] | None = None
+    sending: Any = None
+    """What sends while the generator waits."""
+
     _is_settling = False
     _has_cancelled = False
 
@@ -215,20 +217,20 @@ class Sender:
 
     def begin(self) -> None:
         """Send what is held while the generator waits. Raises what sending has raised since the last time."""
-        if self._sending is not None:
-            if not self._sending.done():
+        if self.sending is not None:
+            if not self.sending.done():
                 return
             try:
-                self._sending.result()
+                self.sending.result()
             finally:  # which keeps the error, which keeps this
-                self._sending = None
-        self._sending = ensure_future(self.send_held())
-        self._sending.add_done_callback(self._check)
+                self.sending = None
+        self.sending = ensure_future(self.send_held())
+        self.sending.add_done_callback(self._check)
 
     def _check(self, sending: Task[None]) -> None:
         """Wake the request when what it does not wait for has failed."""
         has_failed = not sending.cancelled() and sending.exception() is not None
-        if has_failed and sending is self._sending and not self._is_settling and self._serving is not None:
+        if has_failed and sending is self.sending and not self._is_settling and self._serving is not None:
             self._has_cancelled = self._serving.cancel()
 
     def explain(self, error: BaseException) -> BaseException:
@@ -236,9 +238,9 @@ class Sender:
         if self._has_cancelled and self._serving is not None:
             self._has_cancelled = False
             is_ours = not self._serving.uncancel()  # else something else has cancelled it too
-            if is_ours and self._sending is not None and isinstance(error, CancelledError):
-                error = self._sending.exception() or error
-                self._sending = None
+            if is_ours and self.sending is not None and isinstance(error, CancelledError):
+                error = self.sending.exception() or error
+                self.sending = None
         return error
 
     async def send_held(self, *, is_end: bool = False) -> None:
@@ -261,18 +263,17 @@ class Sender:
 
     async def settle(self) -> None:
         """Wait until what was begun is sent."""
-        if self._sending is not None:
-            self._is_settling = True
-            try:
-                await self._sending
-            finally:  # as above
-                self._sending, self._is_settling = None, False
+        self._is_settling = True
+        try:
+            await self.sending
+        finally:  # as above
+            self.sending, self._is_settling = None, False
 
     def stop(self) -> None:
         """Send no more."""
-        if self._sending is not None:
-            self._sending.cancel()
-            self._sending = None
+        if self.sending is not None:
+            self.sending.cancel()
+            self.sending = None
 
 
 async def close(driver: Any, chunks: AsyncGenerator[Any]) -> None:

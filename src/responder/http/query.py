@@ -75,8 +75,10 @@ def parse_texts(raw: bytes, limit: int, what: str, unit: str, charset: str = "ut
         separators = raw.translate(None, _NO_SEPARATORS)
         if separators == (b"=&" * (len(separators) // 2 + 1))[:-1]:
             content = a2b_qp(raw.translate(_QUOTED_PRINTABLE))
-            if len(content) == len(raw) - 2 * escapes and content.count(0) == len(separators):
-                return content.decode().split("\0")
+            if len(content) == len(raw) - 2 * escapes:
+                texts = content.decode().split("\0")
+                if len(texts) == len(separators) + 1:
+                    return texts
     return [
         decode_text(unquote_to_bytes(part), charset)
         for piece in raw.replace(b"+", b" ").split(b"&")
