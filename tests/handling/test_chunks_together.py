@@ -650,3 +650,29 @@ def test_a_generator_that_waits_can_be_closed(end: str) -> None:
 
     run(scene)
     assert seen == ["closed"]
+
+
+def test_nothing_more_is_sent_when_sending_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.sleep(0)
+        yield b"b"
+        await asyncio.Event().wait()
+
+    async def scene() -> None:
+        client = Client(generate)
+        tried: list[bytes] = []
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                tried.append(message["body"])
+                for _ in range(9):
+                    await asyncio.sleep(0)
+                raise ValueError("of a middleware")
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+        assert tried == [b"a"]
+
+    run(scene)
+    assert caplog.text.count("ValueError: of a middleware") == 1

@@ -310,7 +310,8 @@ async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
     with suppress(ClientDisconnected):
         if sender.sending is not None:
             await sender.settle()
-        if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
-            sender.held.append(b"")
-        await sender.send_held()
+        if req.sending < 0:  # else it is sending that has failed
+            if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
+                sender.held.append(b"")
+            await sender.send_held()
     await sleep(0)  # as after any `send` that failed
