@@ -30,6 +30,7 @@ class LoopThread:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._stopping = threading.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()  # held here, since asyncio only knows them weakly
         # Re-entrant, because the collector may close a forgotten response while this thread submits something.
         self._lock = threading.RLock()
         self._loop.set_exception_handler(_quiet_after(self._stopping))
@@ -90,6 +91,8 @@ class LoopThread:
                 settled.set_result(task)
 
         task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         settled.add_done_callback(lambda _: self.call(task.cancel))
         task.add_done_callback(settle)
 
