@@ -6,14 +6,16 @@ import re
 import subprocess
 import sys
 import weakref
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jinja2 import DictLoader
+from jinja2 import DictLoader, Environment
 from markupsafe import Markup
 
 import responder
@@ -206,6 +208,32 @@ def test_both_twins_share_filters_globals_tests_and_extensions(templates: Templa
     assert render_all(templates, "{% do [] %}{{ site|shout }}{{ site is short }}", {}) == {"PETSTrue"}
     templates.environment.filters["shout"] = str.title
     assert render_all(templates, "{{ site|shout }}", {}) == {"Pets"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"name": "Rex"},
+        {"items": 3, "__class__": 4},
+        OrderedDict(name=1),
+        SimpleNamespace(name="Rex"),
+        ["name"],
+        "name",
+        None,
+    ],
+)
+@pytest.mark.parametrize("attribute", ["name", "items", "get", "__class__", "__len__", "missing"])
+def test_an_attribute_is_looked_up_as_jinja2_does(value: Any, attribute: str) -> None:
+    source = (
+        f"{{{{ value.{attribute} }}}} {{{{ value.{attribute} is defined }}}} {{{{ value.{attribute} is callable }}}}"
+    )
+    expected = Environment(autoescape=True).from_string(source).render(value=value)
+    assert make().render_string(source, {"value": value}) == expected
+
+
+def test_a_key_that_is_missing_is_named() -> None:
+    with pytest.raises(TemplateError, match="'dict object' has no attribute 'owner'"):
+        make().render_string("{{ pet.owner.name }}", {"pet": {"name": "Rex"}})
 
 
 def test_another_loader_may_take_the_place_of_the_directory(templates: Templates) -> None:
