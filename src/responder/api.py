@@ -111,7 +111,7 @@ class API(Application):
         rate_limit: RateLimit | None = None,
         compression: bool | Compression = False,
     ) -> None:
-        super().__init__(_given(Threads, "threads", threads), rate_limit)
+        super().__init__(_given(Limits, "limits", limits), _given(Threads, "threads", threads), rate_limit)
         expect(Proxies, "proxies", proxies)
         if not isinstance(debug, bool):
             raise ConfigurationError(f"debug={debug!r} must be True or False.")
@@ -120,7 +120,6 @@ class API(Application):
         self.formats = Formats({UploadFile: UploadFile.describe, **(encoders or {})})
         self._templates_dir = join(folder, templates_dir)
         self._auto_escape = auto_escape
-        self.limits = _given(Limits, "limits", limits)
         self.proxies = proxies
         self.sessions = SessionPolicy(_given(Sessions, "sessions", sessions), secret_key, debug=debug)
         self.safety = Options(

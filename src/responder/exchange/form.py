@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import ContentTooLarge, DecodeError
 from ..http.pairs import Pairs
-from ..media.form import fit_fields, parse_form
+from ..http.query import parse_texts
+from ..media.form import fit_fields
+from ..media.guard import CODEC_ERRORS, describe_failure
 from .batches import Batches
 from .spool import Disk, Spool
 from .upload import UploadFile
@@ -38,8 +40,15 @@ class FormData(Pairs[str | UploadFile]):
 
 
 def decode_form(content: bytes, max_fields: int, charset: str) -> FormData:
-    """Give the fields of an urlencoded form. Raises `DecodeError` for too many, and for bytes that do not decode."""
-    return FormData.from_texts(parse_form(content, max_fields=max_fields, charset=charset))
+    """Give the fields of an urlencoded form, which is written as a query string is (URL Standard section 5.1).
+
+    Empty pieces are skipped, but they count towards `max_fields`. Raises `DecodeError` for more than `max_fields`, for
+    bytes that are not in the charset, and for an unknown charset.
+    """
+    try:
+        return FormData.from_texts(parse_texts(content, max_fields, "The form", "fields", charset.lower()))
+    except CODEC_ERRORS as error:
+        raise describe_failure("The form", error) from error
 
 
 def fit_model(form: FormData, model: Any) -> Any:

@@ -106,6 +106,8 @@ class Request:
     scope: Scope
     receive: Receive
     api: Any
+    limits: Limits
+    """What the client may send here."""
 
     def __repr__(self) -> str:
         return f"<Request {self.method!r} {self.scope['path']!r}>"
@@ -120,12 +122,6 @@ class Request:
     def fields(self) -> dict[bytes, bytes]:
         """The header fields as bytes, of repeated ones the last: for a look that is not worth an index."""
         return dict(self.scope["headers"])
-
-    @lazy
-    def limits(self) -> Limits:
-        """What the client may send here."""
-        limits: Limits = self.api.limits
-        return limits
 
     @lazy
     def headers(self) -> Headers:

@@ -27,7 +27,7 @@ async def refuse_handshake(app: Application, guards: Iterable[Call], scope: Scop
     Servers that cannot answer with a response (`websocket.http.response`) close it, which is a 403.
     """
     req, resp = Request(), Response()
-    req.scope, req.api, resp.req = {**scope, "method": "GET"}, app, req
+    req.scope, req.api, req.limits, resp.req = {**scope, "method": "GET"}, app, app.limits, req
     try:
         check_host(scope)
         for guard in guards:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
-    from ..config import RateLimit, Threads
+    from ..config import Limits, RateLimit, Threads
     from ..exchange.emit import Rendered
     from ..types import Receive, Scope, Send
     from .in_flight import Board
@@ -64,8 +64,9 @@ def compose(plan: Plan, boards: Boards) -> Pipeline:
 class Application(Router, ABC):
     """The root router as an ASGI 3 application, but for what a path leads to that is not among the literal ones."""
 
-    def __init__(self, threads: Threads, rate_limit: RateLimit | None = None) -> None:
+    def __init__(self, limits: Limits, threads: Threads, rate_limit: RateLimit | None = None) -> None:
         super().__init__(rate_limit=rate_limit)
+        self.limits = limits
         self.boards = Boards(threads)
         self.table: Table | None = None
         self.literals: dict[bytes, dict[str, Pipeline]] = {}
@@ -96,9 +97,9 @@ class Application(Router, ABC):
             (run, recover, _), req.path_params = (self.table or self.build_table()).find(scope)
             if scope["method"] == "HEAD":  # which is not among the literals, so that only it and parameters pay
                 resp.is_simple = False
-        req.scope = scope
-        req.receive = receive
+        req.scope, req.receive = scope, receive
         req.api = self
+        req.limits = self.limits
         resp.req = req
         board = self.boards.get(get_ident())
         if board is None or not board.loop.is_running():

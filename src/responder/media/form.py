@@ -1,7 +1,7 @@
-"""Forms as `application/x-www-form-urlencoded`, and the values of any form as a model.
+"""The values of a form as a model.
 
-The format is the query string's (URL Standard section 5.1). Browsers send text for everything: "on" for a box that is
-ticked, and "" for a number or a date that was left out, so that is what these mean in a model.
+Browsers send text for everything: "on" for a box that is ticked, and "" for a number or a date that was left out, so
+that is what these mean in a model.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from ..errors import ConfigurationError, Problem
-from ..http.query import parse_texts
-from .guard import CODEC_ERRORS, describe_failure
 from .values import convert
 
 if TYPE_CHECKING:
@@ -39,17 +37,6 @@ _NEVER_EMPTY: Final = (
     _inspect.DateType,
     _inspect.TimeType,
 )
-
-
-def parse_form(raw: bytes, *, max_fields: int, charset: str = "utf-8") -> list[str]:
-    """Give the names and values of a form in turn. Empty pieces are skipped, but they count towards `max_fields`.
-
-    Raises `DecodeError` for more than `max_fields`, for bytes that are not in the charset, and for an unknown charset.
-    """
-    try:
-        return parse_texts(raw, max_fields, "The form", "fields", charset.lower())
-    except CODEC_ERRORS as error:
-        raise describe_failure("The form", error) from error
 
 
 class _Field(NamedTuple):
