@@ -31,7 +31,7 @@ async def swept(api: responder.API, connection: Connection, is_true: Callable[[]
             board_of(api).sweep()
         return bool(is_true())
 
-    await until(lambda: api.boards and board_of(api).live)
+    await until(lambda: connection.task.done() or (api.boards and board_of(api).live))
     await until(look)
 
 
@@ -47,6 +47,26 @@ def expire(api: responder.API, method: str = "GET") -> Connection:
 
     run(test())
     return connections[0]
+
+
+class Hold:
+    """A call that does not return until it is released, and tells when a thread has `begun` it."""
+
+    def __init__(self) -> None:
+        self._begun, self._released = threading.Event(), threading.Event()
+        self.begun = self._begun.is_set
+        self.release = self._released.set
+
+    def __call__(self) -> None:
+        self._begun.set()
+        self._released.wait()
+
+
+@pytest.fixture
+def hold() -> Iterator[Hold]:
+    hold = Hold()
+    yield hold
+    hold.release()
 
 
 @pytest.fixture
@@ -269,22 +289,22 @@ def test_a_stream_has_no_end(hasty: responder.API) -> None:
 # Worker threads
 
 
-def test_a_sync_view_that_takes_too_long_leaves_its_thread_to_another() -> None:
+def test_a_sync_view_that_takes_too_long_leaves_its_thread_to_another(hold: Hold) -> None:
     api = responder.API(limits=Limits(request_time=AT_ONCE), threads=Threads(workers=1, queue=1))
-    release = threading.Event()
 
     @api.route("/")
     def view(req: Request, resp: Response) -> None:
-        release.wait()
+        hold()
 
     async def test() -> None:
         stuck = Connection(api)
+        await until(hold.begun)
         await swept(api, stuck, stuck.task.done)
         assert stuck.status == 504
         pool = board_of(api).pool
         assert (pool.abandoned, pool.pending) == (1, 1)
         assert await pool.submit(lambda: "served") == "served"
-        release.set()
+        hold.release()
         await until(lambda: not pool.abandoned)
         assert pool.pending == 0
         assert await pool.submit(lambda: "served") == "served"
@@ -292,51 +312,49 @@ def test_a_sync_view_that_takes_too_long_leaves_its_thread_to_another() -> None:
     run(test())
 
 
-def test_a_call_that_waits_is_taken_over_at_once() -> None:
+def test_a_call_that_waits_is_taken_over_at_once(hold: Hold) -> None:
     api = responder.API(limits=Limits(request_time=AT_ONCE), threads=Threads(workers=1, queue=5))
-    release = threading.Event()
 
     @api.route("/")
     def view(req: Request, resp: Response) -> None:
-        release.wait()
+        hold()
 
     async def test() -> None:
         stuck = Connection(api)
-        await until(lambda: api.boards and board_of(api).pool.pending)
+        await until(hold.begun)
         waiting = board_of(api).pool.submit(lambda: "served")
         await swept(api, stuck, stuck.task.done)
         assert await waiting == "served"
-        release.set()
+        hold.release()
 
     run(test())
 
 
-def test_only_as_many_threads_are_replaced_as_there_are_workers() -> None:
+def test_only_as_many_threads_are_replaced_as_there_are_workers(hold: Hold) -> None:
     api = responder.API(limits=Limits(request_time=AT_ONCE), threads=Threads(workers=1, queue=1))
-    release = threading.Event()
 
     @api.route("/")
     def view(req: Request, resp: Response) -> None:
-        release.wait()
+        hold()
 
     async def test() -> None:
         for _ in range(2):
             stuck = Connection(api)
+            await until(hold.begun)
             await swept(api, stuck, stuck.task.done)
             assert stuck.status == 504
         assert board_of(api).pool.abandoned == 1
-        release.set()
+        hold.release()
 
     run(test())
 
 
-def test_a_sync_handler_that_takes_too_long_leaves_its_thread_too() -> None:
+def test_a_sync_handler_that_takes_too_long_leaves_its_thread_too(hold: Hold) -> None:
     api = responder.API(limits=Limits(request_time=AT_ONCE), threads=Threads(workers=1, queue=1))
-    release = threading.Event()
 
     @api.exception_handler(KeyError)
     def handle(req: Request, resp: Response, error: KeyError) -> None:
-        release.wait()
+        hold()
 
     @api.route("/")
     async def view(req: Request, resp: Response) -> None:
@@ -344,9 +362,10 @@ def test_a_sync_handler_that_takes_too_long_leaves_its_thread_too() -> None:
 
     async def test() -> None:
         stuck = Connection(api)
+        await until(hold.begun)
         await swept(api, stuck, stuck.task.done)
         assert board_of(api).pool.abandoned == 1
-        release.set()
+        hold.release()
 
     run(test())
 
