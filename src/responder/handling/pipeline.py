@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from asyncio import CancelledError, current_task, sleep
 from contextlib import suppress
 from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..errors import ClientDisconnected
@@ -23,7 +24,7 @@ from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
 from .results import apply_result
 from .stages import Part, compose_run, run_step
-from .streaming import ENDED, ENOUGH, UNSENT, Sender, close, drive, go_on, open_chunks
+from .streaming import ENDED, ENOUGH, TURN, UNSENT, Sender, Wait, close, drive, open_chunks
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -282,14 +283,20 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
     try:
         try:
             state = next(driver, ENDED)
+            others_turn = monotonic() + TURN
             while state is not ENDED:
                 if state is ENOUGH:
                     if sender.sending is not None:
                         await sender.settle()
                     await sender.send_held()
-                elif sender.held:
-                    sender.begin()
-                state = await go_on(driver, state)
+                    if monotonic() > others_turn:
+                        await sleep(0)
+                        others_turn = monotonic() + TURN
+                    state = next(driver, ENDED)
+                else:
+                    if sender.held:
+                        sender.begin()
+                    state = await Wait(driver, state)
             if sender.sending is not None:
                 await sender.settle()
             await sender.send_held(is_end=True)

@@ -8,7 +8,7 @@ task of its request, with its context, its limits of time, and its cancellation 
 
 from __future__ import annotations
 
-from asyncio import CancelledError, ensure_future, sleep
+from asyncio import CancelledError, ensure_future
 from contextlib import aclosing
 from threading import Lock
 from types import AsyncGeneratorType
@@ -30,10 +30,13 @@ UNSENT: Final = (OSError, RuntimeError)
 """What `send` raises when the client has left: the first in ASGI's words, the second in uvloop's."""
 
 TOGETHER: Final = 64
-"""How many chunks go out together at most; then others come to run, whether the server waits for its client or not."""
+"""How many chunks go out together at most."""
 
 TOGETHER_BYTES: Final = 64 * 1024
 """From how many bytes on they go out."""
+
+TURN: Final = 0.001
+"""Seconds after which others come to run when a stream has not had to wait, neither for its client."""
 
 ENOUGH: Final = object()
 """What the driver of a generator gives when it has gathered as much as goes out together."""
@@ -118,7 +121,7 @@ def drive(chunks: AsyncGenerator[Any], held: list[bytes]) -> Any:
     """Take the chunks of an async generator and put them into `held`, as bytes.
 
     A plain generator, of which each step goes as far as nothing has to be waited for. It gives `ENOUGH`, or what the
-    async generator waits for, which `go_on` waits for.
+    async generator waits for, which is for a `Wait`.
     """
     advance: Any = chunks.__anext__
     hold = held.append
@@ -137,14 +140,6 @@ def drive(chunks: AsyncGenerator[Any], held: list[bytes]) -> Any:
             yield ENOUGH
     except StopAsyncIteration:
         return
-
-
-async def go_on(driver: Any, awaited: Any) -> Any:
-    """Wait for what the driver gave last, then give what it gives next, or `ENDED`."""
-    if awaited is ENOUGH:
-        await sleep(0)
-        return next(driver, ENDED)
-    return await _Wait(driver, awaited)
 
 
 class _Begun:
@@ -178,10 +173,11 @@ class _Begun:
         return self._begun.send(None)
 
 
-class _Wait(_Begun):
+class Wait(_Begun):
     """The next step of a driver: awaiting it gives what that gives, or `ENDED`."""
 
     def throw(self, error: BaseException) -> Any:
+        """Raise an error where the driver waits, and give its next step all the same."""
         try:
             state = super().throw(error)
         except StopIteration:
