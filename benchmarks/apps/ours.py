@@ -53,7 +53,7 @@ async def form(req: Any, resp: Any) -> None:
 
 async def upload(req: Any, resp: Any) -> None:
     async for part in req.parts():
-        resp.media = {"size": len(b"".join([piece async for piece in part]))}
+        resp.media = {"size": len(await part.read())}
 
 
 async def save(req: Any, resp: Any) -> None:
@@ -82,7 +82,7 @@ async def orders(req: Any, resp: Any) -> None:
 def build_payloads() -> Any:
     """Build the service of forms, uploads, documents, files, streams and templates."""
     api = responder.API(
-        limits=responder.Limits(body=100 * material.MB),
+        limits=responder.Limits(body=100 * material.MB, field_size=100 * material.MB),
         static_dir=material.folder() / "static",
         static_route="/static",
         templates_dir=material.folder() / "templates",

@@ -12,16 +12,16 @@ from collections import deque
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Self
 
+from .pieces import keep
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .pieces import Pieces
     from .upload import Run
 
 BATCH: Final = 512 * 1024
 """Bytes that go to the disk, or come from it, at once."""
-
-JOINED: Final = 16 * 1024
-"""Smaller pieces than this are joined; others are written from where they are."""
 
 
 class Batches:
@@ -34,9 +34,9 @@ class Batches:
     def __init__(self, write: Callable[..., object], run: Run) -> None:
         self._write = write
         self._run = run
-        self._batch: list[bytes | bytearray] = []
+        self._batch: Pieces = []
         self._size = 0
-        self._waiting: deque[list[bytes | bytearray]] = deque()
+        self._waiting: deque[Pieces] = deque()
         self._calls: deque[asyncio.Future[None]] = deque()
         self._news = asyncio.Event()
         self._lock = Lock()
@@ -59,12 +59,7 @@ class Batches:
 
     async def add(self, piece: bytes) -> None:
         """Take the next bytes."""
-        if len(piece) >= JOINED:
-            self._batch.append(piece)
-        elif self._batch and isinstance(self._batch[-1], bytearray):
-            self._batch[-1] += piece
-        else:
-            self._batch.append(bytearray(piece))
+        keep(self._batch, piece)
         self._size += len(piece)
         if self._size < BATCH:
             return

@@ -12,11 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..errors import ClientDisconnected, ContentTooLarge, DecodeError
+from .pieces import keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from ..types import Message, Receive
+    from .pieces import Pieces
 
 Failure = TypeVar("Failure", bound=Exception)
 
@@ -61,7 +63,7 @@ class Body:
         """
         if self._content is None:
             self._start()
-            gathered = bytearray()  # a list of chunks of one byte each takes fifty times their size
+            pieces: Pieces = []
             # PERF: as in `stream`, but a generator for it would cost most bodies 0.6 us (row JSON echo).
             while self._content is None:
                 self.is_awaited = True
@@ -72,12 +74,12 @@ class Body:
                 finally:
                     self.is_awaited = False
                 chunk = self._take(message)
-                if self._is_complete and not gathered:
+                if self._is_complete and not pieces:
                     self._content = chunk
                 else:
-                    gathered += chunk
+                    keep(pieces, chunk)
                     if self._is_complete:
-                        self._content = bytes(gathered)
+                        self._content = b"".join(pieces)
         return self._content
 
     async def stream(self) -> AsyncIterator[bytes]:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import ContentTooLarge, DecodeError, UnsupportedMediaType
 from ..http.codings import load_codec, parse_content_encoding
 from .body import Body
+from .pieces import keep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from typing import TypeAlias
 
     from ..types import Receive
+    from .pieces import Pieces
     from .request import Request
 
     Decoder: TypeAlias = "_Inflater | _Zstd | _Brotli"
@@ -93,10 +95,10 @@ class _CompressedBody(Body):
 
     async def read(self) -> bytes:
         if self._content is None:
-            gathered = bytearray()
+            pieces: Pieces = []
             async for piece in self.stream():
-                gathered += piece
-            self._content = bytes(gathered)
+                keep(pieces, piece)
+            self._content = b"".join(pieces)
         return self._content
 
     async def stream(self) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from ..http.charsets import decode_text
 from ..media.guard import decode_guarded
 from ..media.multipart import MultipartParser, PartHead
 from .batches import Batches
+from .pieces import keep
 
 if TYPE_CHECKING:
     import os
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..config import Limits
+    from .pieces import Pieces
     from .upload import Run
 
 _SHOWN_CHARACTERS = 60
-_NOTHING = object()
 
 
 def iterate_parts(chunks: AsyncIterator[bytes], boundary: str | None, limits: Limits, run: Run) -> Parts:
@@ -72,16 +73,18 @@ class Parts(AsyncIterator["Part"]):
             self.check(part)
             if part.is_at_end:
                 raise StopAsyncIteration
-        while (event := next(self._events, _NOTHING)) is _NOTHING:
-            chunk = await anext(self._chunks, None)
-            if chunk is None:
+        while True:
+            for event in self._events:
+                if event is None and part is not None:
+                    part.is_at_end = True
+                    raise StopAsyncIteration
+                return event
+            async for chunk in self._chunks:
+                self._events = self._parser.feed(chunk)
+                break
+            else:
                 self._parser.close()
                 raise StopAsyncIteration
-            self._events = self._parser.feed(chunk)
-        if event is None and part is not None:
-            part.is_at_end = True
-            raise StopAsyncIteration
-        return event
 
     def forget(self) -> None:
         """Let go of the current part, which refers back: until a garbage collection granian keeps the connection."""
@@ -125,12 +128,14 @@ class Part:
     async def read(self) -> bytes:
         """Give the content, or what is left of it. Raises `ContentTooLarge` (413) beyond `Limits.field_size` bytes."""
         limit = self._parts.limits.field_size
-        content = bytearray()
+        size = 0
+        pieces: Pieces = []
         async for piece in self._unread():
-            content += piece
-            if len(content) > limit:
+            size += len(piece)
+            if size > limit:
                 raise ContentTooLarge(limit, f"The field {_shorten(self.name)!r}")
-        return bytes(content)
+            keep(pieces, piece)
+        return b"".join(pieces)
 
     async def text(self) -> str:
         """Give the content as text, by the charset of the part or as UTF-8; `DecodeError` (400) where it is none."""

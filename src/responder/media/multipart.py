@@ -97,7 +97,8 @@ class MultipartParser:
 
         It is to be exhausted before the next chunk. Raises `DecodeError` for what is malformed or beyond the limits.
         """
-        self._raise_again()
+        if self._failure is not None:
+            self._raise_again()
         try:
             if self._epilogue is not None:
                 self._skip_epilogue(chunk)
