@@ -515,7 +515,7 @@ def test_a_request_that_is_cancelled_while_the_client_is_slow_stops_sending(capl
     assert caplog.text == ""
 
 
-@pytest.mark.parametrize("kind", ["fails", "is left", "fails late"])
+@pytest.mark.parametrize("kind", ["fails", "is left", "fails late", "is cancelled"])
 def test_a_stream_that_ends_badly_is_gone_without_a_collection(kind: str) -> None:
     requests: list[weakref.ref[Request]] = []
 
@@ -525,14 +525,18 @@ def test_a_stream_that_ends_badly_is_gone_without_a_collection(kind: str) -> Non
         yield b"b"
         if kind == "fails late":
             await asyncio.sleep(0)
+        if kind == "is cancelled":
+            await asyncio.Event().wait()
         raise ValueError("a mistake")
 
     async def scene() -> None:
         client = Client(generate, fails_at=1 if kind == "is left" else None, is_slow=kind == "fails late")
-        asking = asyncio.create_task(client.ask())
+        asking = asyncio.create_task(client.api(SCOPE, client.receive, client.send))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         requests.extend(weakref.ref(req) for req in client.api.boards.current().live)
+        if kind == "is cancelled":
+            asking.cancel()
         await asyncio.wait([asking])
 
     logging.disable()  # pytest keeps what is logged, and so the error
@@ -676,3 +680,23 @@ def test_nothing_more_is_sent_when_sending_has_failed(caplog: pytest.LogCaptureF
 
     run(scene)
     assert caplog.text.count("ValueError: of a middleware") == 1
+
+
+def test_a_generator_and_sending_may_fail_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ValueError("of a generator")
+
+    async def scene() -> None:
+        client = Client(generate)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                raise ValueError("of a middleware")
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+
+    run(scene)
+    assert "ValueError: of a generator" in caplog.text
+    assert "ValueError: of a middleware" in caplog.text

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from asyncio import CancelledError, current_task, sleep
-from contextlib import suppress
 from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ..errors import ClientDisconnected
 from ..exchange.emit import encode_early, encode_media, render, render_fully, takes_long
 from ..exchange.request import Request, check_host
 from ..exchange.response import Response
@@ -153,7 +151,10 @@ def _contain(req: Request, error: BaseException, task: Task[Any] | None) -> Exce
         return error
     if isinstance(error, CancelledError) and (task is None or task.cancelling()):
         if req.expired is None or req.is_ended:
-            raise error
+            try:
+                raise error
+            finally:
+                del error, task  # both lead back here: the error by its traceback, the task by the error that ends it
         _absorb_cancellation(task)
         return req.expired
     contained = RuntimeError(f"A view raised {type(error).__name__}, which would end more than its request.")
@@ -275,8 +276,7 @@ def _follow_up(error: Exception, another: Exception) -> Exception:
 async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -> None:
     """Send a stream piece by piece. One that fails is cut off, which is all that can still be said after the start."""
     req.sending = -1
-    serving = board.live.get(req)
-    sender = Sender(req, send, serving)
+    sender = Sender(req, send, board.live.get(req))
     chunks = open_chunks(resp.body, board, resp.length)
     driver = drive(chunks, sender.held)
     state = None
@@ -305,7 +305,7 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
                 await close(driver, chunks)
     except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         resp.tasks = ()  # they are for requests that succeed
-        await _cut_off(req, sender, _contain(req, sender.explain(error), serving))
+        await _cut_off(req, sender, _contain(req, sender.explain(error), board.live.get(req)))
     finally:
         sender.stop()
 
@@ -315,11 +315,14 @@ async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
     is_reported = is_mistake(error)
     if is_reported:
         report(req, error)
-    with suppress(ClientDisconnected):
+    try:
         if sender.sending is not None:
             await sender.settle()
         if req.sending < 0:  # else it is sending that has failed
             if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
                 sender.held.append(b"")
             await sender.send_held()
+    except Exception as another:  # noqa: BLE001 - whatever middleware around `send` raises is no more than a second failure
+        if is_mistake(another):
+            report(req, another)
     await sleep(0)  # as after any `send` that failed

@@ -266,7 +266,8 @@ class Sender:
             self.sending, self._is_settling = None, False
 
     def stop(self) -> None:
-        """Send no more."""
+        """Send no more, and let go of the task, which keeps the error that ends it, which leads back here."""
+        self._serving = None
         if self.sending is not None:
             self.sending.cancel()
             self.sending = None
