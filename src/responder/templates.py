@@ -107,8 +107,6 @@ class Templates:
         self._find_request = find_request
         self._providers: list[_Provider] = []
 
-    media_type_of = staticmethod(media_type_of)
-
     @lazy
     def environment(self) -> Environment:
         """The Jinja2 environment, for filters, tests, globals, extensions and other loaders.
@@ -249,7 +247,7 @@ def _make_environment(
             if type(obj) is dict and attribute not in _DICT_ATTRIBUTES:
                 try:
                     return obj[attribute]
-                except LookupError:
+                except (TypeError, LookupError, AttributeError):  # of keys, as Jinja2 does
                     return self.undefined(obj=obj, name=attribute)
             return super().getattr(obj, attribute)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import gc
+import itertools
 import logging
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,12 @@ import pytest
 
 import responder
 from responder import Request, Response
-from responder.handling.streaming import TOGETHER, TOGETHER_BYTES, close, drive
+from responder.errors import ClientDisconnected
+from responder.handling import pipeline, streaming
+from responder.handling.streaming import TOGETHER, TOGETHER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from responder.types import Message
 
@@ -615,47 +618,6 @@ def test_each_message_is_sent_within_one_task_and_context() -> None:
     run(scene)
 
 
-@pytest.mark.parametrize("end", ["raises", "cleans up", "returns", "yields", "is cancelled"])
-def test_a_generator_that_waits_can_be_closed(end: str) -> None:
-    seen: list[str] = []
-
-    async def scene() -> None:
-        cleaning = asyncio.Event()
-
-        async def generate() -> AsyncGenerator[bytes]:
-            yield b"a"
-            try:
-                await asyncio.Event().wait()
-            except asyncio.CancelledError:
-                if end == "returns":
-                    return
-                if end == "yields":
-                    yield b"b"
-                cleaning.set()
-                if end != "raises":
-                    await asyncio.sleep(0)
-                if end == "is cancelled":
-                    await asyncio.Event().wait()
-                raise
-            finally:
-                seen.append("closed")
-
-        held: list[bytes] = []
-        chunks = generate()
-        driver = drive(chunks, held)
-        next(driver)
-        closing = asyncio.ensure_future(close(driver, chunks))
-        if end == "is cancelled":
-            await cleaning.wait()
-            closing.cancel()
-        with contextlib.nullcontext() if end != "is cancelled" else pytest.raises(asyncio.CancelledError):
-            await closing
-        assert held == [b"a"]
-
-    run(scene)
-    assert seen == ["closed"]
-
-
 def test_nothing_more_is_sent_when_sending_has_failed(caplog: pytest.LogCaptureFixture) -> None:
     async def generate() -> AsyncIterator[bytes]:
         yield b"a"
@@ -682,7 +644,8 @@ def test_nothing_more_is_sent_when_sending_has_failed(caplog: pytest.LogCaptureF
     assert caplog.text.count("ValueError: of a middleware") == 1
 
 
-def test_a_generator_and_sending_may_fail_at_once(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [ValueError("of a middleware"), asyncio.CancelledError("of a middleware")])
+def test_a_generator_and_sending_may_fail_at_once(caplog: pytest.LogCaptureFixture, error: BaseException) -> None:
     async def generate() -> AsyncIterator[bytes]:
         yield b"a"
         raise ValueError("of a generator")
@@ -692,11 +655,170 @@ def test_a_generator_and_sending_may_fail_at_once(caplog: pytest.LogCaptureFixtu
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.body":
-                raise ValueError("of a middleware")
+                raise error
 
         client.send = send  # type: ignore[method-assign]
         await client.ask()
 
     run(scene)
     assert "ValueError: of a generator" in caplog.text
-    assert "ValueError: of a middleware" in caplog.text
+    assert f"{type(error).__name__}: of a middleware" in caplog.text
+
+
+@pytest.mark.parametrize("is_first", ["receiving", "sending"])
+def test_a_client_that_is_found_gone_twice_does_not_cut_clean_up_off(is_first: str) -> None:
+    seen: list[str] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            try:
+                yield b"a"
+                yield b"b"
+                await asyncio.Event().wait()
+            finally:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                seen.append("cleaned up")
+
+        client = Blocked(generate, fails_at=0)
+        asking = asyncio.create_task(client.ask())
+        await client.begun.wait()
+        ((req, task),) = client.api.boards.current().live.items()
+        if is_first == "receiving":
+            req.end(task)
+            client.open.set()
+        else:
+            client.open.set()
+            for _ in range(9):
+                await asyncio.sleep(0)
+            req.end(task)
+        await asking
+
+    run(scene)
+    assert seen == ["cleaned up"]
+
+
+def test_what_has_taken_long_goes_out_and_others_come_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    for module in (streaming, pipeline):
+        monkeypatch.setattr(module, "monotonic", lambda: next(clock))
+    turns: list[int] = []
+
+    async def scene() -> None:
+        async def generate() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                asyncio.get_running_loop().call_soon(lambda: turns.append(len(client.pieces)))
+                yield b"x"
+
+        client = Client(generate)
+        await client.ask()
+        assert client.pieces == [b"x" * 8, b"x" * 8, b"x" * 4]
+
+    run(scene)
+    assert turns[:16] == [1] * 8 + [2] * 8
+
+
+@pytest.mark.parametrize("makes_group", [True, False])
+def test_what_a_generator_waits_for_is_cancelled_when_sending_fails_as_it_begins(*, makes_group: bool) -> None:
+    async def scene() -> None:
+        woken = asyncio.get_running_loop().create_future()
+
+        async def generate() -> AsyncIterator[bytes]:
+            yield b"a"
+            await woken
+            yield b"b"
+            if makes_group:
+                await asyncio.gather(asyncio.Event().wait(), asyncio.Event().wait())
+            else:
+                await asyncio.create_task(asyncio.Event().wait())
+
+        client = Client(generate)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await asyncio.sleep(0)
+                woken.set_result(None)
+                raise OSError("reset")
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+        assert len(asyncio.all_tasks()) == 1
+
+    run(scene)
+
+
+def test_sending_that_is_cancelled_while_the_generator_waits_ends_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.Event().wait()
+
+    async def scene() -> None:
+        client = Client(generate)
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                raise asyncio.CancelledError("of a middleware")
+
+        client.send = send  # type: ignore[method-assign]
+        await client.ask()
+
+    run(scene)
+    assert "A view raised CancelledError" in caplog.text
+
+
+def test_a_cancellation_that_was_swallowed_before_changes_nothing_about_a_client_that_leaves() -> None:
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        await asyncio.Event().wait()
+
+    async def scene() -> None:
+        async def serve() -> int:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+            await client.api(SCOPE, client.receive, client.send)
+            return task.cancelling()
+
+        client = Client(generate, fails_at=0)
+        assert await asyncio.create_task(serve()) == 1
+
+    run(scene)
+
+
+def test_a_generator_that_goes_on_without_its_client_is_cancelled_again() -> None:
+    seen: list[str] = []
+
+    async def generate() -> AsyncIterator[bytes]:
+        yield b"a"
+        for _ in range(3):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                seen.append("cancelled")
+                yield b"more"
+
+    async def scene() -> None:
+        await Client(generate, fails_at=0).ask()
+
+    run(scene)
+    assert seen == ["cancelled"] * 3
+
+
+def test_without_a_task_to_wake_a_failure_is_told_when_it_is_asked_for() -> None:
+    async def send(message: Message) -> None:
+        raise OSError("reset")
+
+    async def scene() -> None:
+        sender = streaming.Sender(Request(), send, None)
+        sender.held.append(b"a")
+        sender.begin()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        with pytest.raises(ClientDisconnected):
+            await sender.settle()
+
+    run(scene)

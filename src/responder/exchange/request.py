@@ -88,6 +88,9 @@ class Request:
     loop: asyncio.AbstractEventLoop | None = None
     endings: tuple[Callable[[], object], ...] = ()
     is_ended = False
+    is_cut_off = False
+    """Whether its task was cancelled because sending has failed."""
+
     part = 0
     view: Any = None
     kept: Sequence[RawHeader] = ()
@@ -434,7 +437,7 @@ class Request:
 
     def end(self, task: asyncio.Task[Any] | None) -> None:
         """Cancel the request, once: the client is gone, or the server ends. A second time would cut clean-up off."""
-        if task is not None and not self.is_ended:
+        if task is not None and not (self.is_ended or self.is_cut_off):
             task.cancel()
         self.is_ended = True
 

@@ -22,7 +22,7 @@ from .failures import answer_for, is_mistake, render_default, report
 from .in_flight import Boards
 from .results import apply_result
 from .stages import Part, compose_run, run_step
-from .streaming import ENDED, ENOUGH, TURN, UNSENT, Sender, Wait, close, drive, open_chunks
+from .streaming import ENDED, ENOUGH, UNSENT, Sender, Turn, Wait, drive, open_chunks
 
 if TYPE_CHECKING:
     from asyncio import Task
@@ -278,43 +278,41 @@ async def _send_chunks(req: Request, resp: Response, send: Send, board: Board) -
     req.sending = -1
     sender = Sender(req, send, board.live.get(req))
     chunks = open_chunks(resp.body, board, resp.length)
-    driver = drive(chunks, sender.held)
+    turn = Turn()
+    driver = drive(chunks, sender.held, turn)
     state = None
     try:
         try:
             state = next(driver, ENDED)
-            others_turn = monotonic() + TURN
             while state is not ENDED:
                 if state is ENOUGH:
                     if sender.sending is not None:
                         await sender.settle()
                     await sender.send_held()
-                    if monotonic() > others_turn:
+                    if monotonic() > turn.end:
                         await sleep(0)
-                        others_turn = monotonic() + TURN
+                        turn.begin()
                     state = next(driver, ENDED)
                 else:
                     if sender.held:
                         sender.begin()
-                    state = await Wait(driver, state)
+                    state = await Wait(driver, state, turn)
             if sender.sending is not None:
                 await sender.settle()
             await sender.send_held(is_end=True)
         finally:
             if state is not ENDED:
-                await close(driver, chunks)
+                await chunks.aclose()
     except (Exception, CancelledError, SystemExit) as error:  # noqa: BLE001 - whatever a generator raises cuts the stream off
         resp.tasks = ()  # they are for requests that succeed
-        await _cut_off(req, sender, _contain(req, sender.explain(error), board.live.get(req)))
+        await _cut_off(req, sender, board, _contain(req, sender.explain(error), board.live.get(req)))
     finally:
         sender.stop()
 
 
-async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
+async def _cut_off(req: Request, sender: Sender, board: Board, error: Exception) -> None:
     """Leave a stream without its end, after what was given before the failure."""
-    is_reported = is_mistake(error)
-    if is_reported:
-        report(req, error)
+    is_reported = _report_mistake(req, error)
     try:
         if sender.sending is not None:
             await sender.settle()
@@ -322,7 +320,13 @@ async def _cut_off(req: Request, sender: Sender, error: Exception) -> None:
             if not (is_reported or sender.pieces):  # of a response without any piece granian makes a 500
                 sender.held.append(b"")
             await sender.send_held()
-    except Exception as another:  # noqa: BLE001 - whatever middleware around `send` raises is no more than a second failure
-        if is_mistake(another):
-            report(req, another)
+    except (Exception, CancelledError, SystemExit) as another:  # noqa: BLE001 - as before, but it is no more than a second failure
+        _report_mistake(req, _contain(req, another, board.live.get(req)))
     await sleep(0)  # as after any `send` that failed
+
+
+def _report_mistake(req: Request, error: Exception) -> bool:
+    is_reported = is_mistake(error)
+    if is_reported:
+        report(req, error)
+    return is_reported
