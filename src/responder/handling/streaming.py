@@ -116,7 +116,7 @@ class _Source:
 
 
 class Turn:
-    """A millisecond: after it what is held goes out, and others come to run, unless the generator has waited."""
+    """A millisecond in which a generator does not wait: after it what is held goes out, and others come to run."""
 
     def __init__(self) -> None:
         self.begin()
