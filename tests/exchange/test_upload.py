@@ -103,6 +103,15 @@ def test_it_is_saved_as_a_whole_wherever_reading_stands(tmp_path: Path, *, disk:
 
 
 @both
+def test_a_path_that_ends_in_a_slash_is_a_directory_that_exists(tmp_path: Path, *, disk: bool) -> None:
+    upload = make(disk=disk)
+    with pytest.raises(FileNotFoundError, match="There is no such directory"):
+        upload.save_sync(f"{tmp_path}/missing/")
+    assert not list(tmp_path.iterdir())
+    assert upload.save_sync(f"{tmp_path}/").parent == tmp_path
+
+
+@both
 def test_sync_views_save_without_awaiting(tmp_path: Path, *, disk: bool) -> None:
     assert make(disk=disk).save_sync(tmp_path).read_bytes() == CONTENT
 

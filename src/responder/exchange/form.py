@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import ContentTooLarge, DecodeError
+from ..errors import ContentTooLarge
 from ..http.pairs import Pairs
 from ..http.query import parse_texts
 from ..media.form import fit_fields
@@ -71,12 +71,9 @@ async def read_form(
     text_limit = min(limits.body, max(TEXT_BYTES, limits.field_size))
     pairs: list[tuple[str, str | UploadFile]] = []
     files = _Files(run)
-    fields = text_size = 0
+    text_size = 0
     async for part in parts:
         if part.filename is None:
-            fields += 1
-            if fields > limits.form_fields:
-                raise DecodeError(f"The form has more than the {limits.form_fields} fields that this service takes.")
             content = await part.read()
             text_size += len(content)
             if text_size > text_limit:

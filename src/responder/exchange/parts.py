@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ContentTooLarge
+from ..errors import ContentTooLarge, DecodeError
 from ..http.charsets import decode_text
 from ..media.guard import decode_guarded
 from ..media.multipart import MultipartParser, PartHead
@@ -43,9 +43,10 @@ class Parts(AsyncIterator["Part"]):
     def __init__(self, chunks: AsyncIterator[bytes], parser: MultipartParser, limits: Limits, run: Run) -> None:
         self._chunks = chunks
         self._parser = parser
-        self._events: Iterator[PartHead | bytes | None] = iter(())
+        self._events: Iterator[Any] = iter(())
         self._current: Part | None = None
         self._is_closed = False
+        self._fields = 0
         self.limits = limits
         self.run = run
 
@@ -56,8 +57,17 @@ class Parts(AsyncIterator["Part"]):
             async for _ in self._current:
                 pass
         self._current = None
-        self._current = Part(await self.next_event(None), self)  # Between two parts, the parser gives nothing else.
+        head = await self.next_event(None)  # Between two parts, the parser gives nothing else.
+        if head.filename is None:
+            self._count_field()
+        self._current = Part(head, self)
         return self._current
+
+    def _count_field(self) -> None:
+        self._fields += 1
+        limit = self.limits.form_fields
+        if self._fields > limit:
+            raise DecodeError(f"The form has more than the {limit} fields that this service takes.")
 
     def check(self, part: Part) -> None:
         """Raise `RuntimeError` unless it is the current part."""
@@ -133,7 +143,8 @@ class Part:
         async for piece in self._unread():
             size += len(piece)
             if size > limit:
-                raise ContentTooLarge(limit, f"The field {_shorten(self.name)!r}")
+                kind = "field" if self.filename is None else "file in the field"
+                raise ContentTooLarge(limit, f"The {kind} {_shorten(self.name)!r}")
             keep(pieces, piece)
         return b"".join(pieces)
 

@@ -236,7 +236,7 @@ class Spool:
     def save(self, path: str | os.PathLike[str], filename: str) -> Path:
         """Save the content as `Draft` does, without copying where the system can. Reading stays where it is."""
         with refusing():
-            return self._link(Path(path), filename) or self._copy(path, filename)
+            return self._link(_as_path(path), filename) or self._copy(path, filename)
 
     def _link(self, path: Path, filename: str) -> Path | None:
         """Name the temporary file itself, once: under two names it would be one file, and change as one."""
@@ -280,7 +280,7 @@ class Draft:
     _temporary: Path | None = None
 
     def __init__(self, path: str | os.PathLike[str], filename: str) -> None:
-        self._path = Path(path)
+        self._path = _as_path(path)
         self._filename = filename
         directory = self._path if self._path.is_dir() else self._path.parent
         with refusing():
@@ -316,6 +316,13 @@ class Draft:
                 self._temporary.unlink(missing_ok=True)
 
     __del__ = _remove
+
+
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    """Give a path. Raises `FileNotFoundError` for one that ends in a slash, as a directory does, and is none."""
+    if os.fspath(path).endswith(os.sep) and not os.path.isdir(path):
+        raise FileNotFoundError(errno.ENOENT, "There is no such directory to save the upload in", os.fspath(path))
+    return Path(path)
 
 
 class _Target(NamedTuple):

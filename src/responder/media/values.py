@@ -172,7 +172,8 @@ def _reason(culprit: Any, error: Exception) -> str:
         return "it is nested too deeply, or contains itself"
     if isinstance(error, TypeError) and not is_native_container(type(culprit)):
         return f"{error}. Make a dict, a list or a model of it, or write API(encoders={{{name}: function}})"
-    return str(error).rstrip(".") or type(error).__name__
+    text = str(error).rstrip(".")
+    return f"{type(error).__name__}: {text}" if isinstance(error, LookupError) else text or type(error).__name__
 
 
 class _Search:
