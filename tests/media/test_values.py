@@ -18,8 +18,8 @@ import pydantic
 import pytest
 
 import responder
-from responder.media.json import make_json_encoder
-from responder.media.values import check_portable, explain_failure
+from responder.media.json import decode_json, make_json_encoder
+from responder.media.values import check_portable, convert, explain_failure
 
 encode = make_json_encoder({})
 
@@ -417,3 +417,15 @@ def test_what_contains_itself_is_refused() -> None:
     value += [value, value]
     with pytest.raises(ValueError, match="unfold"):
         check_portable(value, depth=100, budget=1000)
+
+
+@pytest.mark.parametrize("raw", [b'{"name": "Ada"}', b"[]", b"1"])
+def test_a_model_of_a_library_that_msgspec_does_not_know_is_a_mistake_of_the_view(raw: bytes) -> None:
+    class Pet(pydantic.BaseModel):
+        name: str
+
+    expected = "give it a dataclass, a msgspec Struct or a TypedDict"
+    with pytest.raises(responder.ConfigurationError, match=expected):
+        decode_json(raw, Pet)
+    with pytest.raises(responder.ConfigurationError, match=expected):
+        convert(decode_json(raw), Pet)

@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import ConfigurationError, DecodeError, Problem
 from .guard import describe_failure, find_place
-from .values import DECODE_ERRORS, make_encode_other
+from .values import DECODE_ERRORS, check_model, make_encode_other
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,10 +42,8 @@ encode_json: Callable[[Any], bytes] = make_json_encoder({})
 
 @lru_cache(maxsize=512)
 def _decoder(model: Any) -> Callable[[bytes], Any]:
-    try:
-        return msgspec.json.Decoder(model).decode
-    except TypeError as error:
-        raise ConfigurationError(f"media({model!r}) cannot be read from JSON: {error}.") from error
+    check_model(model)
+    return msgspec.json.Decoder(model).decode
 
 
 def decode_json(raw: bytes, model: Any = Any, *, depth: int = 100) -> Any:

@@ -294,16 +294,21 @@ def convert(value: Any, model: Any, *, strict: bool = True) -> Any:
     try:
         return msgspec.convert(value, model, strict=strict)
     except DECODE_ERRORS as error:
-        if not isinstance(error, msgspec.ValidationError):
-            _check_model(model)
+        check_model(model)
         raise Problem(422, detail=str(error)) from error
 
 
-def _check_model(model: Any) -> None:
+def check_model(model: Any) -> None:
+    """Raise `ConfigurationError` for a model that nothing can fill."""
     try:
         msgspec.json.Decoder(model)
     except TypeError as error:
         raise ConfigurationError(f"media({model!r}) cannot be read: {error}.") from error
+    if isinstance(msgspec.inspect.type_info(model), msgspec.inspect.CustomType):
+        raise ConfigurationError(
+            f"media({model!r}) cannot be read: give it a dataclass, a msgspec Struct or a TypedDict, or fill the model "
+            "from `await req.media()`."
+        )
 
 
 _CONTAINERS: Final = frozenset({dict, list, tuple, set, frozenset})
