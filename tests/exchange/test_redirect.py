@@ -145,7 +145,7 @@ def test_a_client_follows_within_the_api(api: responder.API, session: Session) -
     assert (answer.text, [step.status_code for step in answer.history]) == ("GET", [303])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     location=st.text(max_size=15)
     | st.lists(st.sampled_from(["/", "\\", "//", "http:", "evil.example", "@", ".", "\t", " ", "?", "#", ":"])).map(

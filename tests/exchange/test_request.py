@@ -426,7 +426,7 @@ VALUES = st.binary(max_size=20) | st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     fields=st.lists(st.tuples(NAMES | st.binary(max_size=5), VALUES), max_size=5),
     query=st.binary(max_size=20),

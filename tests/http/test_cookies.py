@@ -93,7 +93,7 @@ def test_the_number_of_cookies_can_be_set() -> None:
 
 
 @given(st.text() | st.text('a=;" \\\t\x00\xe9'))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_cookie_header_raises(header: str) -> None:
     for name, value in parse_cookies(header, max_cookies=10_000).items():
         assert name
@@ -296,7 +296,7 @@ def test_host_names_need_the_root_path_and_no_domain() -> None:
         },
     ),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_argument_raises_another_error_or_breaks_the_line(name: str, value: str, attributes: Any) -> None:
     try:
         line = format_set_cookie(name, value, **attributes)

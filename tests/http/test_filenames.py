@@ -108,7 +108,7 @@ def test_a_name_of_a_million_characters_is_cut_at_both_ends() -> None:
     assert safe_filename("a" + "\u0301\u0323" * 1_000_000) != ""
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(hostile)
 @example("con" + " " * 300 + ".txt")
 @example("\u0344" * 300)

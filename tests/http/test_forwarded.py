@@ -223,7 +223,7 @@ def test_without_headers_nothing_is_told() -> None:
 
 
 @given(lines)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_no_bytes_raise_and_every_address_is_one_that_was_sent(values: list[bytes]) -> None:
     for chain in (read_forwarded(values), read_x_forwarded(values, values, values)):
         assert addresses_of(chain) <= addresses_in(b" ".join(values).replace(b"\\", b""))
@@ -250,7 +250,7 @@ texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
 
 
 @given(st.lists(st.tuples(st.ip_addresses(), texts, texts), min_size=1, max_size=5), st.binary(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_what_proxies_append_is_read_whatever_a_client_sent(
     elements: list[tuple[IPAddress, str, str]], front: bytes
 ) -> None:

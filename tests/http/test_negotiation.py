@@ -160,7 +160,7 @@ def test_hostile_headers_are_read_in_one_pass() -> None:
 
 
 @given(headers)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_accept_raises(header: str) -> None:
     for media_range in parse_accept(header):
         assert 0 <= media_range.quality <= 1

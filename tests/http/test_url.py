@@ -264,7 +264,7 @@ def test_what_is_no_host_is_refused(value: str) -> None:
         parse_host(value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.text("aZ09.-_:[];@% \n/\u00e9", max_size=12) | st.text(max_size=12) | st.ip_addresses(v=6).map("[{}]:1".format)
 )

@@ -222,7 +222,7 @@ def browser_host(location: str) -> str | None:
     return authority.rpartition("@")[2].lower().partition(":")[0].removesuffix(".")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(
     st.lists(
         st.sampled_from(PIECES),

@@ -260,7 +260,7 @@ def make_echo() -> responder.API:
     return api
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     raw=st.binary(max_size=40)
     | st.text(st.sampled_from('[]{}",:\\ u0d8-+.eE19truefalsn\u20ac'), max_size=30).map(str.encode)

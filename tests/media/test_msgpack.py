@@ -143,7 +143,7 @@ def try_decode(raw: bytes) -> bool:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_are_read_or_refused_and_can_be_answered(raw: bytes) -> None:
     try:
         value = decode_msgpack(raw)

@@ -379,7 +379,7 @@ GRAMMAR = [
 ]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     st.one_of(st.lists(st.sampled_from(GRAMMAR), max_size=14).map(b"".join), st.binary(max_size=60)), st.integers(1, 9)
 )
@@ -390,7 +390,7 @@ def test_any_bytes_are_parts_or_refused_and_the_same_however_they_are_cut(body: 
     assert outcome([b"", *cut(body, 5), b""]) == whole
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(contents.map(b"".join), st.integers(1, 9))
 def test_what_looks_like_a_boundary_is_content_or_refused_alike(content: bytes, size: int) -> None:
     body = part(content) + END

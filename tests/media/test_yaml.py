@@ -232,7 +232,7 @@ def test_what_is_sent_is_read_again(value: Any) -> None:
 
 
 @given(st.binary(max_size=200) | st.text(alphabet="a1:-[]{}&*!<>|?#'\"\n ,~.", max_size=60).map(str.encode))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_are_read_or_refused_and_can_be_answered(raw: bytes) -> None:
     try:
         value = decode_yaml(raw)

@@ -248,7 +248,7 @@ headers = st.lists(st.tuples(st.sampled_from([X_FOR, X_PROTO, X_HOST, b"forwarde
 
 
 @given(headers, st.sampled_from([NEAR, NEAR_FORWARDED, NEAR_HOST]), st.sampled_from(["http", "websocket"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_bytes_raise_and_the_client_is_one_that_was_sent(
     fields: list[tuple[bytes, bytes]], proxies: Proxies, kind: str
 ) -> None:

@@ -301,7 +301,7 @@ RAW_PATHS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(raw_path=RAW_PATHS, method=st.text(max_size=8) | st.sampled_from(["GET", "POST", "OPTIONS", "get", "TRACE"]))
 @example(raw_path=b"//evil.example", method="GET")
 @example(raw_path=b"/slash", method="GET")

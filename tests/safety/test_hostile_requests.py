@@ -324,7 +324,7 @@ class Asked(NamedTuple):
 
 
 @given(asked=st.builds(Asked, paths, methods, headers, queries, bodies))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_request_is_a_failure_of_the_service(call: Caller, log: list[logging.LogRecord], asked: Asked) -> None:
     answer = call(
         API,
