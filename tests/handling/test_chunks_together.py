@@ -20,11 +20,12 @@ from responder.handling import pipeline, streaming
 from responder.handling.streaming import TOGETHER, TOGETHER_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from responder.types import Message
 
     Make = Callable[[], AsyncIterator[Any]]
+    OnPiece = Callable[[bytes], Awaitable[None]]
 
 SCOPE = {
     "type": "http",
@@ -39,15 +40,21 @@ SCOPE = {
 
 
 class Client:
-    """The other end of one streamed response: `pieces` are the bodies of its messages, until `fails_at` of them."""
+    """The other end of one streamed response: `pieces` are the bodies of its messages, until `fails_at` of them.
 
-    def __init__(self, make: Make, *, fails_at: int | None = None, is_slow: bool = False) -> None:
+    `on_piece` is called before each of them is taken, as a middleware around `send` would do.
+    """
+
+    def __init__(
+        self, make: Make, *, fails_at: int | None = None, is_slow: bool = False, on_piece: OnPiece | None = None
+    ) -> None:
         self.api = responder.API()
         self.pieces: list[bytes] = []
         self.is_complete = False
         self.arrived = asyncio.Event()
         self._fails_at = fails_at
         self._is_slow = is_slow
+        self._on_piece = on_piece
 
         @self.api.route("/")
         async def view(req: Request, resp: Response) -> None:
@@ -57,6 +64,8 @@ class Client:
         if self._is_slow:
             await asyncio.sleep(0)
         if message["type"] == "http.response.body":
+            if self._on_piece is not None:
+                await self._on_piece(message["body"])
             if len(self.pieces) == self._fails_at:
                 raise OSError("reset")
             self.pieces.append(message["body"])
@@ -232,15 +241,7 @@ def test_what_sending_awaits_may_fail() -> None:
         raise OSError("reset")
 
     async def scene() -> None:
-        client = Client(generate)
-        real = client.send
-
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await asyncio.create_task(fail())
-            await real(message)
-
-        client.send = send  # type: ignore[method-assign]
+        client = Client(generate, on_piece=lambda _: asyncio.create_task(fail()))
         await client.ask()
         assert client.pieces == []
 
@@ -571,15 +572,11 @@ def test_sending_that_fails_while_the_generator_waits_ends_the_stream(
             finally:
                 seen.append("closed")
 
-        client = Client(generate)
+        async def fail(_: bytes) -> None:
+            await asyncio.sleep(0)
+            raise error
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await asyncio.sleep(0)
-                raise error
-
-        client.send = send  # type: ignore[method-assign]
-        await client.ask()
+        await Client(generate, on_piece=fail).ask()
         task = asyncio.current_task()
         assert task is not None
         assert not task.cancelling()
@@ -598,19 +595,15 @@ def test_each_message_is_sent_within_one_task_and_context() -> None:
             await asyncio.sleep(0)
 
     async def scene() -> None:
-        client = Client(generate)
-        real = client.send
-
-        async def send(message: Message) -> None:
+        async def limit(_: bytes) -> None:
             token = variable.set(1)
             try:
                 async with asyncio.timeout(5):
                     await asyncio.sleep(0)
             finally:
                 variable.reset(token)
-            await real(message)
 
-        client.send = send  # type: ignore[method-assign]
+        client = Client(generate, on_piece=limit)
         await client.ask()
         assert b"".join(client.pieces) == b"aaa"
         assert client.is_complete
@@ -626,18 +619,15 @@ def test_nothing_more_is_sent_when_sending_has_failed(caplog: pytest.LogCaptureF
         await asyncio.Event().wait()
 
     async def scene() -> None:
-        client = Client(generate)
         tried: list[bytes] = []
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                tried.append(message["body"])
-                for _ in range(9):
-                    await asyncio.sleep(0)
-                raise ValueError("of a middleware")
+        async def fail(piece: bytes) -> None:
+            tried.append(piece)
+            for _ in range(9):
+                await asyncio.sleep(0)
+            raise ValueError("of a middleware")
 
-        client.send = send  # type: ignore[method-assign]
-        await client.ask()
+        await Client(generate, on_piece=fail).ask()
         assert tried == [b"a"]
 
     run(scene)
@@ -651,14 +641,10 @@ def test_a_generator_and_sending_may_fail_at_once(caplog: pytest.LogCaptureFixtu
         raise ValueError("of a generator")
 
     async def scene() -> None:
-        client = Client(generate)
+        async def fail(_: bytes) -> None:
+            raise error
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                raise error
-
-        client.send = send  # type: ignore[method-assign]
-        await client.ask()
+        await Client(generate, on_piece=fail).ask()
 
     run(scene)
     assert "ValueError: of a generator" in caplog.text
@@ -732,16 +718,12 @@ def test_what_a_generator_waits_for_is_cancelled_when_sending_fails_as_it_begins
             else:
                 await asyncio.create_task(asyncio.Event().wait())
 
-        client = Client(generate)
+        async def fail(_: bytes) -> None:
+            await asyncio.sleep(0)
+            woken.set_result(None)
+            raise OSError("reset")
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                await asyncio.sleep(0)
-                woken.set_result(None)
-                raise OSError("reset")
-
-        client.send = send  # type: ignore[method-assign]
-        await client.ask()
+        await Client(generate, on_piece=fail).ask()
         assert len(asyncio.all_tasks()) == 1
 
     run(scene)
@@ -755,14 +737,10 @@ def test_sending_that_is_cancelled_while_the_generator_waits_ends_the_stream(
         await asyncio.Event().wait()
 
     async def scene() -> None:
-        client = Client(generate)
+        async def fail(_: bytes) -> None:
+            raise asyncio.CancelledError("of a middleware")
 
-        async def send(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                raise asyncio.CancelledError("of a middleware")
-
-        client.send = send  # type: ignore[method-assign]
-        await client.ask()
+        await Client(generate, on_piece=fail).ask()
 
     run(scene)
     assert "A view raised CancelledError" in caplog.text
